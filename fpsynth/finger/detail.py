@@ -1,0 +1,99 @@
+"""What belongs to a finger besides its ridges: pores, ridge edges, creases, scars, incipient ridges, the flexion crease.
+
+All of it is drawn once and moves with the skin, in the unit of the ridge wave, to be added to it. Pores lie on the
+crests about a ridge period apart (Ashbaugh, "Quantitative-Qualitative Friction Ridge Analysis", 1999); incipient
+ridges are thin, broken and lie in the valleys.
+"""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fpsynth.finger.fields import smooth_noise
+
+
+def draw_detail(rng: np.random.Generator, wave: Tensor, orientation: Tensor, period: Tensor) -> Tensor:
+    """(H, W) float32, about [-1.6, .6], 0 where there is nothing."""
+    detail = _edges(rng, wave) + _pores(rng, wave) + _incipient(rng, wave) + _creases(rng, wave)
+    return detail.clamp(-1.6, 0.6).to(wave.device).float()
+
+
+def _edges(rng: np.random.Generator, wave: Tensor) -> Tensor:
+    """Roughness of the ridge edges and unevenness of the ridge height, fine and medium."""
+    height, width = wave.shape
+    fine = smooth_noise(rng, height, width, 3.2)
+    medium = smooth_noise(rng, height, width, 9.0)
+    strength = float(rng.uniform(0.06, 0.16))
+    return strength * fine + 0.7 * strength * medium
+
+
+def _pores(rng: np.random.Generator, wave: Tensor) -> Tensor:
+    """Round pits on the crests; how large and how open they are differs between fingers."""
+    height, width = wave.shape
+    chance = torch.from_numpy(rng.random((height, width), dtype=np.float32)).to(wave.device)
+    spread = F.max_pool2d(chance[None, None], 9, 1, 4)[0, 0]  # local maxima: about one in 9 x 9 pixels
+    seeds = ((chance == spread) & (wave > 0.82)).float()
+    depth = torch.from_numpy(rng.gamma(2.0, 0.5, (height, width)).astype(np.float32)).to(wave.device)
+    pits = _blurred(seeds * depth, float(rng.uniform(0.9, 1.35)))
+    return -float(rng.uniform(2.0, 5.5)) * pits
+
+
+def _blurred(plane: Tensor, sigma: float) -> Tensor:
+    reach = math.ceil(3 * sigma)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=plane.device) / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    out = F.conv2d(plane[None, None], kernel[None, None, None, :], padding=(0, reach))
+    return F.conv2d(out, kernel[None, None, :, None], padding=(reach, 0))[0, 0]
+
+
+def _incipient(rng: np.random.Generator, wave: Tensor) -> Tensor:
+    """Thin broken ridges in some of the valleys of some fingers."""
+    height, width = wave.shape
+    if rng.random() > 0.3:
+        return torch.zeros_like(wave)
+    where = torch.sigmoid(4 * (smooth_noise(rng, height, width, 60) - rng.uniform(0.8, 1.4)))
+    broken = torch.sigmoid(3 * smooth_noise(rng, height, width, 5))
+    return float(rng.uniform(0.6, 1.1)) * where.to(wave) * broken.to(wave) * (-wave - 0.75).clamp_min(0) * 4
+
+
+def _creases(rng: np.random.Generator, wave: Tensor) -> Tensor:
+    """White lines: the flexion crease below, a few thin creases, now and then a scar."""
+    height, width = wave.shape
+    out = _flexion(rng, height, width)
+    for _ in range(int(rng.choice([0, 0, 0, 1, 1, 2, 3, 5]))):
+        out = torch.minimum(out, _line(rng, height, width, float(rng.uniform(0.8, 1.5)), float(rng.uniform(30, 110))))
+    if rng.random() < 0.06:
+        out = torch.minimum(out, _line(rng, height, width, float(rng.uniform(2.0, 3.5)), float(rng.uniform(50, 120))))
+    return out.to(wave)
+
+
+def _grid(height: int, width: int) -> tuple[Tensor, Tensor]:
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return y.float(), x.float()
+
+
+def _flexion(rng: np.random.Generator, height: int, width: int) -> Tensor:
+    """The crease between the fingertip and the next phalanx: one to three broad, wavy, level lines."""
+    y, x = _grid(height, width)
+    out = torch.zeros(height, width)
+    base = rng.uniform(0.86, 0.93) * height
+    for _ in range(int(rng.integers(1, 4))):
+        level = base + rng.normal(0, 9) + rng.normal(0, 0.05) * (x - width / 2)
+        wander = 3.5 * smooth_noise(rng, 1, width, 45)[0]
+        wide = rng.uniform(2.2, 4.5) * (1 + 0.3 * smooth_noise(rng, 1, width, 25)[0]).clamp_min(0.3)
+        out = torch.minimum(out, -1.6 * torch.exp(-0.5 * ((y - level - wander) / wide) ** 2))
+    return out
+
+
+def _line(rng: np.random.Generator, height: int, width: int, sigma: float, half: float) -> Tensor:
+    """One thin white line: a slightly bent stroke of +-half pixels that fades at its ends."""
+    y, x = _grid(height, width)
+    cx, cy, angle = rng.uniform(150, width - 150), rng.uniform(180, height - 160), rng.normal(0.1, 0.9)
+    along = (x - cx) * math.cos(angle) + (y - cy) * math.sin(angle)
+    across = -(x - cx) * math.sin(angle) + (y - cy) * math.cos(angle)
+    bend = float(rng.normal(0, 0.0012)) * along**2 + 1.5 * torch.sin(along / float(rng.uniform(8, 20)))
+    fade = torch.sigmoid((half - along.abs()) / 6)
+    return -float(rng.uniform(0.7, 1.6)) * fade * torch.exp(-0.5 * ((across - bend) / sigma) ** 2)

@@ -1,0 +1,51 @@
+"""The orientation field: the zero-pole model with the curvature of the fingertip added.
+
+theta(z) = theta_0 + 1/2 sum_i arg(z - core_i) - 1/2 sum_j arg(z - delta_j) + tip(z) + arch(z) + noise(z)
+(Sherlock & Monro, "A model for interpreting fingerprint topology", Pattern Recognition 26(7), 1993; the smooth terms
+stand where Vizcaya & Gerhardt, Pattern Recognition 29(7), 1996, bend the singular ones.)
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fpsynth.finger.fields import smooth_noise
+from fpsynth.finger.pattern import Layout
+
+
+def orientation_field(rng: np.random.Generator, layout: Layout, height: int, width: int, scale: float) -> Tensor:
+    """(height, width) float32 radians in [0, pi), ccw from +x, on a grid of `scale` master pixels a sample."""
+    y, x = torch.meshgrid(torch.arange(height) * scale, torch.arange(width) * scale, indexing="ij")
+    theta = _singular(layout, x, y) + _fingertip(layout, x, y, width * scale)
+    theta = theta + 0.10 * smooth_noise(rng, height, width, 110 / scale) + layout.tilt
+    return torch.remainder(theta, math.pi).float()
+
+
+def _singular(layout: Layout, x: Tensor, y: Tensor) -> Tensor:
+    """Half the angles to the cores less half those to the deltas; y is turned up, as angles are counter-clockwise."""
+    theta = torch.zeros_like(x)
+    for px, py in layout.cores:
+        theta = theta + 0.5 * torch.atan2(py - y, x - px)
+    for px, py in layout.deltas:
+        theta = theta - 0.5 * torch.atan2(py - y, x - px)
+    return theta
+
+
+def _fingertip(layout: Layout, x: Tensor, y: Tensor, width: float) -> Tensor:
+    """Ridges follow the outline at the top, run level at the crease, and bump in the middle of an arch."""
+    centre_x, centre_y = _centre(layout, width)
+    level = torch.sigmoid((centre_y + 95 - y) / 55)  # 1 at the tip, 0 below the deltas
+    side = (x - centre_x) / 150
+    tip = -layout.tip * torch.tanh(side) * level
+    ridge = torch.exp(-0.5 * ((y - centre_y - 60) / 130) ** 2)
+    arch = -layout.arch * 2.1 * side / 0.55 * torch.exp(-0.5 * (side / 0.55) ** 2) * ridge
+    return tip + arch
+
+
+def _centre(layout: Layout, width: float) -> tuple[float, float]:
+    if not layout.cores:
+        return width / 2, 300.0
+    xs, ys = zip(*layout.cores, strict=True)
+    return sum(xs) / len(xs), sum(ys) / len(ys)

@@ -1,0 +1,109 @@
+"""Where the cores and deltas of a pattern class lie on the fingertip, and which classes a finger tends to have.
+
+A layout is drawn in master pixels (500 ppi, y down). Distances follow the spread of core-delta distances of real
+fingers (ridge counts of 4 to 20 between core and delta at a 9 px period).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fpsynth.errors import UserError
+from fpsynth.vocabulary import NATURAL_SHARES, PATTERNS
+
+CORE = (288.0, 300.0)
+"""Where the upper core of an average finger lies on the 704 x 576 master."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Singular points (x, y) and the two strengths of the flow around them.
+
+    tip      radians: how steeply ridges fall away to the sides of the fingertip
+    arch     radians: the bump in the middle of an arch (0 for the other classes)
+    tilt     radians: rotation of the whole flow
+    """
+
+    cores: tuple[tuple[float, float], ...]
+    deltas: tuple[tuple[float, float], ...]
+    tip: float
+    arch: float
+    tilt: float
+
+    def mirrored(self, width: float) -> "Layout":
+        """The same layout seen in a mirror."""
+        flip = tuple((width - x, y) for x, y in self.cores), tuple((width - x, y) for x, y in self.deltas)
+        return replace(self, cores=flip[0], deltas=flip[1], tilt=-self.tilt)
+
+
+def draw_layout(rng: np.random.Generator, pattern: str, width: int) -> Layout:
+    """Draw the singular points of one finger of this class. Raises UserError for an unknown class."""
+    if pattern not in PATTERNS:
+        raise UserError(f"unknown pattern class {pattern!r}; one of {', '.join(PATTERNS)}")
+    core = (CORE[0] + rng.normal(0, 14), CORE[1] + rng.normal(0, 18))
+    tip, tilt = float(np.clip(rng.normal(0.95, 0.1), 0.7, 1.15)), float(rng.normal(0, 0.04))
+    if pattern == "arch":
+        return Layout((), (), tip * 0.8, float(rng.uniform(0.35, 0.75)), tilt)
+    draw = {"tented_arch": _tented, "whorl": _whorl, "double_loop": _double}.get(pattern, _right_loop)
+    cores, deltas = draw(rng, core)
+    layout = Layout(cores, deltas, tip, 0.0, tilt)
+    mirror = pattern == "left_loop" or (pattern in ("whorl", "double_loop") and rng.random() < 0.5)
+    return layout.mirrored(width) if mirror else layout
+
+
+Points = tuple[tuple[float, float], ...]
+
+
+def _tented(rng: np.random.Generator, core: tuple[float, float]) -> tuple[Points, Points]:
+    length = rng.uniform(45, 105)
+    return (core,), ((core[0] + rng.normal(0, 5), core[1] + length),)
+
+
+def _right_loop(rng: np.random.Generator, core: tuple[float, float]) -> tuple[Points, Points]:
+    """Opens to the right: the delta lies below and to the left of the core."""
+    length = float(np.clip(rng.normal(145, 32), 75, 220))
+    angle = rng.uniform(0.45, 0.95)  # from straight down towards the left
+    return (core,), ((core[0] - length * np.sin(angle), core[1] + length * np.cos(angle)),)
+
+
+def _sides(rng: np.random.Generator, core: tuple[float, float], low: float) -> Points:
+    """The two deltas of a whorl, left and right below the cores."""
+    left = core[0] - rng.uniform(85, 150), low + rng.uniform(70, 150)
+    right = core[0] + rng.uniform(85, 150), low + rng.uniform(70, 150)
+    return left, right
+
+
+def _whorl(rng: np.random.Generator, core: tuple[float, float]) -> tuple[Points, Points]:
+    gap, lean = rng.uniform(14, 46), rng.normal(0, 0.25)
+    lower = core[0] + gap * np.sin(lean), core[1] + gap * np.cos(lean)
+    return (core, lower), _sides(rng, core, lower[1])
+
+
+def _double(rng: np.random.Generator, core: tuple[float, float]) -> tuple[Points, Points]:
+    gap, lean = rng.uniform(70, 110), rng.uniform(0.5, 1.0)
+    upper = core[0] - gap * np.sin(lean) / 2, core[1] - gap * np.cos(lean) / 4
+    lower = upper[0] + gap * np.sin(lean), upper[1] + gap * np.cos(lean)
+    return (upper, lower), _sides(rng, (core[0], upper[1]), lower[1])
+
+
+def class_shares(position: int) -> dict[str, float]:
+    """Class shares of a finger position (ISO 0..10): the natural shares, bent by the known tendencies.
+
+    Loops open towards the little finger (ulnar) except on index fingers, where radial loops are usual; whorls favour
+    thumbs and ring fingers, arches index fingers (Cappelli & Ferrara, "On the class-based identification", 2012;
+    Galton's tables). As printed, a right hand's ulnar loop opens to the right.
+    """
+    shares = dict(NATURAL_SHARES)
+    if position == 0:
+        return shares
+    finger, right = (position - 1) % 5, position <= 5  # 0 thumb .. 4 little
+    loops = shares["left_loop"] + shares["right_loop"]
+    radial = (0.02, 0.35, 0.03, 0.02, 0.01)[finger]
+    ulnar_class, radial_class = ("right_loop", "left_loop") if right else ("left_loop", "right_loop")
+    shares[ulnar_class], shares[radial_class] = loops * (1 - radial), loops * radial
+    bend = {"whorl": (1.45, 1.1, 0.65, 1.4, 0.45), "double_loop": (1.9, 1.0, 0.7, 0.8, 0.6)}
+    arches = (0.5, 1.9, 1.4, 0.5, 0.5)[finger]
+    for name in shares:
+        shares[name] *= bend[name][finger] if name in bend else arches if "arch" in name else 1.0
+    total = sum(shares.values())
+    return {name: value / total for name, value in shares.items()}

@@ -1,0 +1,70 @@
+"""The master ridge pattern, grown from noise by repeated oriented filtering.
+
+As SFinGe grows ridges with local Gabor filters (Cappelli, Maio & Maltoni, "Synthetic fingerprint-image generation",
+ICPR 2000), but the filter is steerable (Freeman & Adelson, "The design and use of steerable filters", PAMI 1991):
+its angular part cos^2N(phi - theta) is a sum of N+1 harmonics, so one set of inverse FFTs filters every pixel along
+its own orientation. Minutiae are where the growing ridges cannot agree: none is placed by hand.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from fpsynth.finger.fields import frequencies
+
+HARMONICS = 6
+BANDWIDTH = 0.24
+"""Standard deviation of the radial band, as a share of its centre frequency."""
+
+
+def grow(noise: Tensor, orientation: Tensor, period: float, rounds: int) -> tuple[Tensor, Tensor]:
+    """Ridges from noise. noise, orientation (..., H, W); period in samples. Returns the wave and its quadrature.
+
+    The wave is the even response, the quadrature the odd one taken across the ridge in the direction
+    orientation + 90 degrees; together they give the phase of the ridge pattern.
+    """
+    bank = _bank(noise.shape[-2], noise.shape[-1], period, noise.device)
+    weights = _weights(orientation)
+    wave = noise
+    for _ in range(rounds):
+        response = _filtered(wave, bank, weights)
+        wave = torch.tanh(2 * response / response.std(dim=(-2, -1), keepdim=True))
+    even = _filtered(wave, bank, weights)
+    return even, _quadrature(even, orientation)
+
+
+def _bank(height: int, width: int, period: float, device: torch.device) -> Tensor:
+    """(2N+1, H, W/2+1): the radial band times 1, cos(2n phi), sin(2n phi) for n = 1..N."""
+    fx, fy = frequencies(height, width, device)
+    centre = 1 / period
+    band = torch.exp(-0.5 * ((torch.hypot(fx, fy) - centre) / (BANDWIDTH * centre)) ** 2)
+    phi = torch.atan2(fy, fx)
+    return torch.stack(
+        [band] + [band * f(2 * n * phi) for n in range(1, HARMONICS + 1) for f in (torch.cos, torch.sin)]
+    )
+
+
+def _weights(orientation: Tensor) -> Tensor:
+    """(..., 2N+1, H, W): the Fourier series of cos^2N(phi - normal) at each pixel, normal = orientation + 90 degrees."""
+    share = [math.comb(2 * HARMONICS, HARMONICS - n) / 4**HARMONICS for n in range(HARMONICS + 1)]
+    normal = orientation + math.pi / 2
+    terms = [torch.full_like(orientation, share[0])]
+    terms += [2 * share[n] * f(2 * n * normal) for n in range(1, HARMONICS + 1) for f in (torch.cos, torch.sin)]
+    return torch.stack(terms, -3)
+
+
+def _filtered(wave: Tensor, bank: Tensor, weights: Tensor) -> Tensor:
+    """Each pixel's response to the filter that lies along its own orientation."""
+    spectrum = torch.fft.rfft2(wave)[..., None, :, :] * bank
+    return (torch.fft.irfft2(spectrum, s=wave.shape[-2:]) * weights).sum(-3)
+
+
+def _quadrature(wave: Tensor, orientation: Tensor) -> Tensor:
+    """The Riesz transform (Felsberg & Sommer, "The monogenic signal", 2001) taken along the ridge normal."""
+    fx, fy = frequencies(wave.shape[-2], wave.shape[-1], wave.device)
+    radius = torch.hypot(fx, fy).clamp_min(1e-9)
+    spectrum = torch.fft.rfft2(wave)
+    riesz_x, riesz_y = (torch.fft.irfft2(-1j * f / radius * spectrum, s=wave.shape[-2:]) for f in (fx, fy))
+    normal = orientation + math.pi / 2
+    return torch.cos(normal) * riesz_x + torch.sin(normal) * riesz_y
