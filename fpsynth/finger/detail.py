@@ -1,4 +1,4 @@
-"""What belongs to a finger besides its ridges: pores, ridge edges, creases, scars, incipient ridges, the flexion crease.
+"""What belongs to a finger besides its ridges: pores, ridge edges, creases, scars, incipient ridges.
 
 All of it is drawn once and moves with the skin, in the unit of the ridge wave, to be added to it. Pores lie on the
 crests about a ridge period apart (Ashbaugh, "Quantitative-Qualitative Friction Ridge Analysis", 1999); incipient

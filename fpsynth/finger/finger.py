@@ -20,7 +20,7 @@ MASTER_WIDTH = 576
 MASTER_PPI = 500
 HALF = 2
 """Master pixels a sample while the ridges grow."""
-ROUNDS = (7, 13)
+ROUNDS = (6, 12)
 """Rounds of growth: more rounds heal more disagreements, so fewer minutiae stay."""
 
 

@@ -18,7 +18,8 @@ from fpsynth.finger.fields import smooth_noise
 
 @dataclass(frozen=True)
 class Stretch:
-    """base: the period (px) that the ridges are grown at; source (height, width, 2): the grown pixel (x, y) under each."""
+    """base: the period (px) that the ridges are grown at; source (height, width, 2): the grown pixel (x, y) under
+    each pixel of the master."""
 
     base: float
     source: Tensor

@@ -14,7 +14,7 @@ from torch import Tensor
 from fpsynth.finger.fields import frequencies
 
 HARMONICS = 6
-BANDWIDTH = 0.24
+BANDWIDTH = 0.28
 """Standard deviation of the radial band, as a share of its centre frequency."""
 
 
@@ -46,7 +46,7 @@ def _bank(height: int, width: int, period: float, device: torch.device) -> Tenso
 
 
 def _weights(orientation: Tensor) -> Tensor:
-    """(..., 2N+1, H, W): the Fourier series of cos^2N(phi - normal) at each pixel, normal = orientation + 90 degrees."""
+    """(..., 2N+1, H, W): the Fourier series of cos^2N(phi - normal), normal = orientation + 90 degrees."""
     share = [math.comb(2 * HARMONICS, HARMONICS - n) / 4**HARMONICS for n in range(HARMONICS + 1)]
     normal = orientation + math.pi / 2
     terms = [torch.full_like(orientation, share[0])]

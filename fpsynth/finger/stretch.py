@@ -27,9 +27,11 @@ def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, ba
     it goes through zero smoothly.
     """
     normal = orientation + math.pi / 2
-    planes = torch.stack([even, odd, torch.cos(2 * normal), torch.sin(2 * normal)])
-    even, odd, cos2, sin2 = _sampled(planes, source)
-    power = even**2 + odd**2
+    planes = torch.stack([even, even**2 + odd**2, torch.cos(2 * normal), torch.sin(2 * normal)])
+    even, power, cos2, sin2 = _sampled(
+        planes, source
+    )  # the odd part changes sign with the normal: only its square moves
+    power = power.clamp_min(0)
     wave = even / torch.sqrt(power + 0.02 * power.mean())
     theta, period = _stretched_flow(torch.atan2(sin2, cos2) / 2, source, base)
     return Master(wave, theta, period)
