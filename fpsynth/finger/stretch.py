@@ -32,7 +32,7 @@ def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, ba
         planes, source
     )  # the odd part changes sign with the normal: only its square moves
     power = power.clamp_min(0)
-    wave = even / torch.sqrt(power + 0.02 * power.mean())
+    wave = (even / torch.sqrt(power + 0.02 * power.mean())).clamp(-1, 1)
     theta, period = _stretched_flow(torch.atan2(sin2, cos2) / 2, source, base)
     return Master(wave, theta, period)
 
