@@ -1,6 +1,6 @@
 """The orientation field: the zero-pole model with the curvature of the fingertip added.
 
-theta(z) = theta_0 + 1/2 sum_i arg(z - core_i) - 1/2 sum_j arg(z - delta_j) + tip(z) + arch(z) + noise(z)
+theta(z) = theta_0 + 1/2 sum_i arg(z - core_i) - 1/2 sum_j arg(z - delta_j) + tip(z) + arch(z) + swirl(z) + noise(z)
 (Sherlock & Monro, "A model for interpreting fingerprint topology", Pattern Recognition 26(7), 1993; the smooth terms
 stand where Vizcaya & Gerhardt, Pattern Recognition 29(7), 1996, bend the singular ones.)
 """
@@ -18,7 +18,7 @@ from fpsynth.finger.pattern import Layout
 def orientation_field(rng: np.random.Generator, layout: Layout, height: int, width: int, scale: float) -> Tensor:
     """(height, width) float32 radians in [0, pi), ccw from +x, on a grid of `scale` master pixels a sample."""
     y, x = torch.meshgrid(torch.arange(height) * scale, torch.arange(width) * scale, indexing="ij")
-    theta = _singular(layout, x, y) + _fingertip(layout, x, y, width * scale)
+    theta = _singular(layout, x, y) + _fingertip(layout, x, y, width * scale) + _swirl(layout, x, y)
     theta = theta + 0.10 * smooth_noise(rng, height, width, 110 / scale) + layout.tilt
     return torch.remainder(theta, math.pi).float()
 
@@ -42,6 +42,16 @@ def _fingertip(layout: Layout, x: Tensor, y: Tensor, width: float) -> Tensor:
     ridge = torch.exp(-0.5 * ((y - centre_y - 60) / 130) ** 2)
     arch = -layout.arch * 2.1 * side / 0.55 * torch.exp(-0.5 * (side / 0.55) ** 2) * ridge
     return tip + arch
+
+
+def _swirl(layout: Layout, x: Tensor, y: Tensor) -> Tensor:
+    """Turns the flow around the middle of two cores."""
+    if len(layout.cores) != 2:
+        return torch.zeros_like(x)
+    (ax, ay), (bx, by) = layout.cores
+    reach = 35 + 0.8 * math.hypot(ax - bx, ay - by)
+    square = (x - (ax + bx) / 2) ** 2 + (y - (ay + by) / 2) ** 2
+    return layout.swirl * torch.exp(-0.5 * square / reach**2)
 
 
 def _centre(layout: Layout, width: float) -> tuple[float, float]:

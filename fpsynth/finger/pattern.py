@@ -22,6 +22,8 @@ class Layout:
     tip      radians: how steeply ridges fall away to the sides of the fingertip
     arch     radians: the bump in the middle of an arch (0 for the other classes)
     tilt     radians: rotation of the whole flow
+    swirl    radians: turn of the flow between two cores: 0 concentric, larger spirals and, at 50 degrees or so, the
+             S of a double loop
     """
 
     cores: tuple[tuple[float, float], ...]
@@ -29,11 +31,12 @@ class Layout:
     tip: float
     arch: float
     tilt: float
+    swirl: float = 0.0
 
     def mirrored(self, width: float) -> "Layout":
         """The same layout seen in a mirror."""
         flip = tuple((width - x, y) for x, y in self.cores), tuple((width - x, y) for x, y in self.deltas)
-        return replace(self, cores=flip[0], deltas=flip[1], tilt=-self.tilt)
+        return replace(self, cores=flip[0], deltas=flip[1], tilt=-self.tilt, swirl=-self.swirl)
 
 
 def draw_layout(rng: np.random.Generator, pattern: str, width: int) -> Layout:
@@ -46,7 +49,8 @@ def draw_layout(rng: np.random.Generator, pattern: str, width: int) -> Layout:
         return Layout((), (), tip * 0.8, float(rng.uniform(0.35, 0.75)), tilt)
     draw = {"tented_arch": _tented, "whorl": _whorl, "double_loop": _double}.get(pattern, _right_loop)
     cores, deltas = draw(rng, core)
-    layout = Layout(cores, deltas, tip, 0.0, tilt)
+    swirl = {"whorl": rng.normal(0, 0.12), "double_loop": rng.uniform(0.75, 1.1)}.get(pattern, 0.0)
+    layout = Layout(cores, deltas, tip, 0.0, tilt, float(swirl))
     mirror = pattern == "left_loop" or (pattern in ("whorl", "double_loop") and rng.random() < 0.5)
     return layout.mirrored(width) if mirror else layout
 
@@ -80,7 +84,7 @@ def _whorl(rng: np.random.Generator, core: tuple[float, float]) -> tuple[Points,
 
 
 def _double(rng: np.random.Generator, core: tuple[float, float]) -> tuple[Points, Points]:
-    gap, lean = rng.uniform(70, 110), rng.uniform(0.5, 1.0)
+    gap, lean = rng.uniform(75, 120), rng.uniform(0.3, 0.9)
     upper = core[0] - gap * np.sin(lean) / 2, core[1] - gap * np.cos(lean) / 4
     lower = upper[0] + gap * np.sin(lean), upper[1] + gap * np.cos(lean)
     return (upper, lower), _sides(rng, (core[0], upper[1]), lower[1])

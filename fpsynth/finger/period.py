@@ -30,9 +30,10 @@ def draw_stretch(rng: np.random.Generator, height: int, width: int, core_y: floa
     base = float(np.clip(rng.normal(8.9, 0.65), 7.4, 10.8))
     rows, cols = height // step, width // step
     y = (torch.arange(rows) * step)[:, None].float()
-    below = float(rng.uniform(0.12, 0.30)) * torch.sigmoid((y - core_y - 130) / 45)
+    below = float(rng.uniform(0.06, 0.22)) * torch.sigmoid((y - core_y - 130) / 45)
     above = float(rng.uniform(-0.04, 0.12)) * torch.sigmoid((core_y - 110 - y) / 40)
-    log_scale = below + above + float(rng.uniform(0.05, 0.10)) * smooth_noise(rng, rows, cols, 90 / step)
+    log_scale = below + above + float(rng.uniform(0.04, 0.075)) * smooth_noise(rng, rows, cols, 90 / step)
+    log_scale = 0.24 * torch.tanh((log_scale - log_scale.mean()) / 0.24)
     shift = _gradient_map(log_scale - log_scale.mean(), step)
     shift = F.interpolate(shift[None], (height, width), mode="bicubic", align_corners=False)[0]
     grid_y, grid_x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")

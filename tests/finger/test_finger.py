@@ -1,6 +1,7 @@
 """Fingers against judges that the generator does not know: a structure-tensor Poincare index, NIST mindtct, counts."""
 
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def poincare(theta, step=8, reach=2):
     t = theta[::step, ::step]
     ring = [(-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)]
     turned = [np.roll(t, (-dy * reach, -dx * reach), (0, 1)) for dy, dx in ring]
-    index = sum((b - a + np.pi / 2) % np.pi - np.pi / 2 for a, b in zip(turned, turned[1:], strict=False)) / np.pi
+    index = sum((b - a + np.pi / 2) % np.pi - np.pi / 2 for a, b in itertools.pairwise(turned)) / np.pi
     index[:4], index[-4:], index[:, :4], index[:, -4:] = 0, 0, 0, 0
     return ndimage.label(np.abs(index - 1) < 0.4)[1], ndimage.label(np.abs(index + 1) < 0.4)[1]
 
