@@ -1,0 +1,101 @@
+"""README.md of a dataset: the card that people read and that `datasets.load_dataset(folder)` reads its layout from."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fpsynth.dataset.row import features
+from fpsynth.dataset.spec import DatasetSpec
+from fpsynth.vocabulary import ACQUISITIONS, PATTERNS, QUALITIES, SENSORS
+
+COUNTED: Mapping[str, tuple[str, ...]] = {
+    "pattern": PATTERNS,
+    "sensor": SENSORS,
+    "quality": QUALITIES,
+    "acquisition": ACQUISITIONS,
+}
+
+BODY = """
+# {name}
+
+{images} synthetic fingerprint images of {identities} identities, made by fpsynth {version}. No image shows a print of a
+real finger. Images of one identity are captures of one virtual finger; `minutiae` are those that are truly in
+the image: pixels from the top left corner, angles in degrees counter-clockwise from +x in the sense of ISO/IEC 19794-2.
+
+```python
+import datasets
+
+data = datasets.load_dataset("path/to/this/folder")
+```
+
+{shares}
+
+Files are listed with their digests in `manifest.json`.
+
+## Recipe
+
+```yaml
+{recipe}
+```
+"""
+
+
+@dataclass
+class Tally:
+    """What is counted for the card while finished shards are read."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    size: Counter[str] = field(default_factory=Counter)
+    identities: set[int] = field(default_factory=set)
+    words: dict[str, Counter[str]] = field(default_factory=lambda: {column: Counter() for column in COUNTED})
+
+    def add(self, split: str, table: Any, size: int) -> None:
+        """Count the rows of an Arrow table that holds identity and the counted columns."""
+        self.rows[split] += table.num_rows
+        self.size[split] += size
+        self.identities.update(table.column("identity").to_pylist())
+        for column, names in COUNTED.items():
+            codes = Counter(table.column(column).to_pylist())
+            self.words[column].update({"other" if c is None else names[c]: n for c, n in codes.items()})
+
+
+def card(spec: DatasetSpec, tally: Tally) -> str:
+    """The whole README.md: YAML front matter and text."""
+    from huggingface_hub import DatasetCardData
+
+    total = sum(tally.size.values())
+    splits = [{"name": s, "num_bytes": tally.size[s], "num_examples": tally.rows[s]} for s in spec.splits]
+    head = DatasetCardData(
+        pretty_name=spec.name,
+        tags=["fingerprint", "biometrics", "synthetic"],
+        configs=[{"config_name": "default", "data_files": [data_files(spec, split) for split in spec.splits]}],
+        dataset_info={
+            "features": features()._to_yaml_list(),
+            "splits": splits,
+            "download_size": total,
+            "dataset_size": total,
+        },
+    )
+    body = BODY.format(
+        name=spec.name,
+        images=sum(tally.rows.values()),
+        identities=len(tally.identities),
+        version=spec.provenance.get("fpsynth", ""),
+        shares="\n".join(_shares(column, tally.words[column]) for column in COUNTED),
+        recipe=spec.recipe.strip(),
+    )
+    return f"---\n{head.to_yaml()}\n---\n{body}"
+
+
+def data_files(spec: DatasetSpec, split: str) -> dict[str, Any]:
+    """Where the files of a split are, as the card's configuration says it."""
+    if spec.format == "parquet":
+        return {"split": split, "path": f"data/{split}-*.parquet"}
+    return {"split": split, "path": [f"{split}/**/*.png", f"{split}/metadata.parquet"]}
+
+
+def _shares(column: str, counts: Counter[str]) -> str:
+    total = max(sum(counts.values()), 1)
+    words = ", ".join(f"{word} {count / total:.1%}" for word, count in sorted(counts.items()))
+    return f"- {column}: {words}"

@@ -1,0 +1,203 @@
+"""One image of a dataset with everything that is known about it, and its typed columns."""
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from fpsynth.minutiae import Minutia, SingularPoint
+from fpsynth.vocabulary import ACQUISITIONS, FINGERS, PATTERNS, QUALITIES, SENSORS, SKINS
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+Verdict = Literal["passed", "failed", "unjudged"]
+RendererKind = Literal["diffusion", "virtual"]
+
+KINDS = ("ending", "bifurcation")
+SINGULAR_KINDS = ("core", "delta")
+VERDICTS = ("passed", "failed", "unjudged")
+RENDERERS = ("diffusion", "virtual")
+
+
+@dataclass(frozen=True)
+class GateRecord:
+    """What the gate said of the image that was kept, and how many were drawn."""
+
+    verdict: Verdict = "unjudged"
+    recall: float | None = None
+    spurious: float | None = None
+    tries: int = 1
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """What made the image: a diffusion model (its digest, its student) or a virtual sensor."""
+
+    kind: RendererKind
+    model: str | None = None
+    student: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One image and its truth.
+
+    image is (height, width) uint8. Words are those of fpsynth.vocabulary; sensor, quality and skin are None where the
+    recipe used a word outside it (the prompt holds that word). Minutiae and singular points are in image pixels.
+    """
+
+    image: np.ndarray
+    identity: int
+    impression: int
+    subject: int
+    finger: int = 0
+    pattern: str
+    acquisition: str
+    sensor: str | None
+    quality: str | None
+    skin: str | None
+    prompt: str
+    style: str | None = None
+    seed: int
+    ppi: int = 500
+    minutiae: Sequence[Minutia] = ()
+    singular: Sequence[SingularPoint] = ()
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    shared_noise: int = 0
+    gate: GateRecord = GateRecord()
+    renderer: Renderer
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an image or a number that no file can hold."""
+        if self.image.dtype != np.uint8 or self.image.ndim != 2:
+            raise ValueError(f"image must be (height, width) uint8, not {self.image.shape} {self.image.dtype}")
+        if min(self.identity, self.impression) < 0:
+            raise ValueError(f"identity {self.identity}, impression {self.impression}: not negative")
+
+    @property
+    def id(self) -> str:
+        """The name of this image everywhere: identity and impression."""
+        return f"{self.identity:06d}_{self.impression:02d}"
+
+
+def features() -> "Features":
+    """The columns of a dataset, in order."""
+    from datasets import Features, Image, Value
+
+    return Features({"image": Image(), **_facts(Value)})
+
+
+def metadata_features() -> "Features":
+    """The columns of the metadata of an image folder: the name of the file in place of the image."""
+    from datasets import Features, Value
+
+    return Features({"file_name": Value("string"), **_facts(Value)})
+
+
+def _facts(value: Any) -> dict[str, Any]:
+    from datasets import ClassLabel, List
+
+    point = {"x": value("float32"), "y": value("float32")}
+    return {
+        "id": value("string"),
+        "identity": value("int64"),
+        "subject": value("int64"),
+        "finger": ClassLabel(names=list(FINGERS)),
+        "impression": value("int32"),
+        "pattern": ClassLabel(names=list(PATTERNS)),
+        "acquisition": ClassLabel(names=list(ACQUISITIONS)),
+        "sensor": ClassLabel(names=list(SENSORS)),
+        "quality": ClassLabel(names=list(QUALITIES)),
+        "skin": ClassLabel(names=list(SKINS)),
+        "prompt": value("string"),
+        "style": value("string"),
+        "seed": value("int64"),
+        "ppi": value("int32"),
+        "width": value("int32"),
+        "height": value("int32"),
+        "sha256": value("string"),
+        "minutiae": List(
+            {**point, "angle": value("float32"), "kind": ClassLabel(names=list(KINDS)), "quality": value("uint8")}
+        ),
+        "singular": List({**point, "kind": ClassLabel(names=list(SINGULAR_KINDS))}),
+        "parameters": List({"name": value("string"), "value": value("float32")}),
+        "shared_noise": value("int32"),
+        "gate": {
+            "verdict": ClassLabel(names=list(VERDICTS)),
+            "recall": value("float32"),
+            "spurious": value("float32"),
+            "tries": value("int32"),
+        },
+        "renderer": {
+            "kind": ClassLabel(names=list(RENDERERS)),
+            "model": value("string"),
+            "student": value("string"),
+        },
+    }
+
+
+@cache
+def _codes(words: tuple[str, ...]) -> dict[str, int]:
+    return {word: code for code, word in enumerate(words)}
+
+
+def _code(words: tuple[str, ...], word: str | None) -> int | None:
+    return None if word is None else _codes(words)[word]
+
+
+def facts(row: Row, encoded: bytes) -> dict[str, Any]:
+    """The row's columns but the image, as Arrow takes them (class labels as codes). KeyError for an unknown word.
+
+    encoded: the row's PNG, for its digest.
+    """
+    height, width = row.image.shape
+    return {
+        "id": row.id,
+        "identity": row.identity,
+        "subject": row.subject,
+        "finger": row.finger,
+        "impression": row.impression,
+        "pattern": _code(PATTERNS, row.pattern),
+        "acquisition": _code(ACQUISITIONS, row.acquisition),
+        "sensor": _code(SENSORS, row.sensor),
+        "quality": _code(QUALITIES, row.quality),
+        "skin": _code(SKINS, row.skin),
+        "prompt": row.prompt,
+        "style": row.style,
+        "seed": row.seed,
+        "ppi": row.ppi,
+        "width": width,
+        "height": height,
+        "sha256": hashlib.sha256(encoded).hexdigest(),
+        "minutiae": [
+            {"x": m.x, "y": m.y, "angle": m.angle, "kind": _code(KINDS, m.kind), "quality": m.quality}
+            for m in row.minutiae
+        ],
+        "singular": [{"x": p.x, "y": p.y, "kind": _code(SINGULAR_KINDS, p.kind)} for p in row.singular],
+        "parameters": [{"name": name, "value": float(value)} for name, value in sorted(row.parameters.items())],
+        "shared_noise": row.shared_noise,
+        "gate": {
+            "verdict": _code(VERDICTS, row.gate.verdict),
+            "recall": row.gate.recall,
+            "spurious": row.gate.spurious,
+            "tries": row.gate.tries,
+        },
+        "renderer": {
+            "kind": _code(RENDERERS, row.renderer.kind),
+            "model": row.renderer.model,
+            "student": row.renderer.student,
+        },
+    }
+
+
+def png(row: Row) -> bytes:
+    """The row's image as a grey PNG that says its resolution (pHYs)."""
+    buffer = io.BytesIO()
+    Image.fromarray(row.image).save(buffer, "PNG", compress_level=1, dpi=(row.ppi, row.ppi))
+    return buffer.getvalue()
