@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from PIL import Image
 
+from fpsynth.gate.verdict import WORDS, Word
 from fpsynth.minutiae import Minutia, SingularPoint
 from fpsynth.vocabulary import ACQUISITIONS, FINGERS, PATTERNS, QUALITIES, SENSORS, SKINS
 
 if TYPE_CHECKING:
     from datasets import Features
 
-Verdict = Literal["passed", "failed", "unjudged"]
 RendererKind = Literal["diffusion", "virtual"]
 
 KINDS = ("ending", "bifurcation")
 SINGULAR_KINDS = ("core", "delta")
-VERDICTS = ("passed", "failed", "unjudged")
 RENDERERS = ("diffusion", "virtual")
 
 
@@ -29,7 +28,7 @@ RENDERERS = ("diffusion", "virtual")
 class GateRecord:
     """What the gate said of the image that was kept, and how many were drawn."""
 
-    verdict: Verdict = "unjudged"
+    verdict: Word = "unjudged"
     recall: float | None = None
     spurious: float | None = None
     tries: int = 1
@@ -129,7 +128,7 @@ def _facts(value: Any) -> dict[str, Any]:
         "parameters": List({"name": value("string"), "value": value("float32")}),
         "shared_noise": value("int32"),
         "gate": {
-            "verdict": ClassLabel(names=list(VERDICTS)),
+            "verdict": ClassLabel(names=list(WORDS)),
             "recall": value("float32"),
             "spurious": value("float32"),
             "tries": value("int32"),
@@ -183,7 +182,7 @@ def facts(row: Row, encoded: bytes) -> dict[str, Any]:
         "parameters": [{"name": name, "value": float(value)} for name, value in sorted(row.parameters.items())],
         "shared_noise": row.shared_noise,
         "gate": {
-            "verdict": _code(VERDICTS, row.gate.verdict),
+            "verdict": _code(WORDS, row.gate.verdict),
             "recall": row.gate.recall,
             "spurious": row.gate.spurious,
             "tries": row.gate.tries,

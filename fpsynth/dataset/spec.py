@@ -48,7 +48,7 @@ class DatasetSpec:
     def __post_init__(self) -> None:
         """Raise UserError for names that could leave the folder, and for sidecars that nobody writes."""
         for split in self.splits:
-            if not re.fullmatch(r"[A-Za-z0-9_]+", split) or split in RESERVED:
+            if not is_split_name(split):
                 raise UserError(f"{split!r} cannot be the name of a split: letters, digits and _ only, not {RESERVED}")
         for sidecar in self.sidecars:
             if sidecar not in SIDECARS:
@@ -58,6 +58,11 @@ class DatasetSpec:
     def places(self) -> tuple[ShardPlace, ...]:
         """All shards; the index in this tuple is the shard's index in the plan."""
         return tuple(ShardPlace(split, i, n) for split, n in self.splits.items() for i in range(n))
+
+
+def is_split_name(name: str) -> bool:
+    """Whether a split may be called so: the name is also a folder's."""
+    return bool(re.fullmatch(r"[A-Za-z0-9_]+", name)) and name not in RESERVED
 
 
 def shard_path(root: Path, spec: DatasetSpec, place: ShardPlace) -> Path:

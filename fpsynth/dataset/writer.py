@@ -10,7 +10,7 @@ from fpsynth.dataset.files import leftovers, replacing, write_bytes
 from fpsynth.dataset.manifest import ShardRecord
 from fpsynth.dataset.row import Row, metadata_features
 from fpsynth.dataset.shard import parquet_writer, write_parquet_shard, write_png_shard
-from fpsynth.dataset.spec import PARTS, RESERVED, DatasetSpec, shard_path
+from fpsynth.dataset.spec import PARTS, RESERVED, DatasetSpec, is_split_name, shard_path
 from fpsynth.errors import UserError
 
 
@@ -32,7 +32,7 @@ class DatasetWriter:
         if found is None and self.root.exists() and any(self.root.iterdir()):
             raise UserError(f"{self.root} is not empty and holds no dataset of fpsynth; choose another folder")
         if found is not None and overwrite:
-            self._remove(found["splits"])
+            self._remove(found.get("splits", ()))
         elif found is not None:
             manifest.require_same(self.root, found, self.spec)
             return
@@ -122,7 +122,7 @@ class DatasetWriter:
 
     def _remove(self, splits: Iterable[str]) -> None:
         """Remove what a dataset of ours with these splits put under root, and nothing else."""
-        for folder in (*RESERVED, PARTS, *splits):
-            shutil.rmtree(self.root / Path(folder).name, ignore_errors=True)
+        for folder in (*RESERVED, PARTS, *filter(is_split_name, splits)):
+            shutil.rmtree(self.root / folder, ignore_errors=True)
         for name in ("README.md", manifest.NAME):
             (self.root / name).unlink(missing_ok=True)

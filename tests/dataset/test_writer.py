@@ -1,0 +1,257 @@
+"""Datasets: read back by `datasets`, the same bytes whatever happened on the way, nothing half-written."""
+
+import hashlib
+import io
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from fpsynth.dataset import DatasetSpec, DatasetWriter, Row, features
+from fpsynth.errors import UserError
+from fpsynth.minutiae import iso19794, xyt
+from tests.dataset.rows import row, shard
+
+FORMATS = ("parquet", "png")
+SIDECARS = ("iso19794-2", "ansi378", "xyt", "json")
+
+
+def spec(form: str = "parquet", sidecars: tuple[str, ...] = SIDECARS, **provenance: str | int) -> DatasetSpec:
+    return DatasetSpec("t", {"train": 2, "test": 1}, form, sidecars, {"recipe": "abc", **provenance}, "name: t\n")
+
+
+def build(root: Path, form: str) -> DatasetWriter:
+    writer = DatasetWriter(root, spec(form))
+    writer.prepare()
+    for index in writer.missing():
+        assert writer.write(index, shard(index)) == 6
+    assert writer.finish()
+    return writer
+
+
+def tree(root: Path) -> dict[str, str]:
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    return {str(f.relative_to(root)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    roots = {form: tmp_path_factory.mktemp(form) / "out" for form in FORMATS}
+    for form, root in roots.items():
+        build(root, form)
+    return roots
+
+
+def check(data, cache: Path) -> None:
+    """The first test identity, as `datasets` gives it, is the row that was written."""
+    got, wanted = data["test"][0], row(6, 0)
+    assert {split: len(data[split]) for split in data} == {"train": 12, "test": 6}
+    assert np.array_equal(np.asarray(got["image"]), wanted.image)
+    assert data["test"].features["pattern"].int2str(got["pattern"]) == wanted.pattern
+    assert data["test"].features["sensor"].int2str(got["sensor"]) == wanted.sensor
+    assert got["skin"] is None and got["seed"] == wanted.seed and got["identity"] == 6
+    kinds = data["test"].features["minutiae"].feature["kind"]
+    found = [(m["x"], m["y"], m["angle"], kinds.int2str(m["kind"]), m["quality"]) for m in got["minutiae"]]
+    assert found == [tuple(m) for m in wanted.minutiae]
+    assert got["gate"]["recall"] == 0.875 and got["renderer"]["student"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("form", "builder", "folder"),
+    [
+        ("parquet", "parquet", "data"),
+        ("parquet", None, ""),
+        ("png", "imagefolder", ""),
+        ("png", None, ""),
+    ],
+)
+def test_datasets_reads_it_back(made, form: str, builder: str | None, folder: str, tmp_path: Path) -> None:
+    import datasets
+
+    path = str(made[form] / folder)
+    datasets.disable_progress_bars()
+    options = {"path": builder, "data_dir": path} if builder else {"path": path}
+    check(datasets.load_dataset(**options, cache_dir=str(tmp_path)), tmp_path)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_streaming_gives_images(made, form: str) -> None:
+    import datasets
+
+    first = next(iter(datasets.load_dataset(str(made[form]), split="train", streaming=True)))
+    assert np.array_equal(np.asarray(first["image"]), row(0, 0).image)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_rows_give_the_same_bytes(made, form: str, tmp_path: Path) -> None:
+    root = tmp_path / "elsewhere"
+    writer = DatasetWriter(root, spec(form))
+    writer.prepare()
+    for index in reversed(writer.missing()):
+        writer.write(index, shard(index))
+    writer.finish()
+    assert tree(root) == tree(made[form])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_finished_dataset_is_left_alone(made, form: str) -> None:
+    before = tree(made[form])
+    writer = DatasetWriter(made[form], spec(form))
+    writer.prepare()
+    assert writer.missing() == [] and writer.finish()
+    assert tree(made[form]) == before
+
+
+def test_parquet_layout(made) -> None:
+    path = made["parquet"] / "data" / "train-00000-of-00002.parquet"
+    stored = pq.ParquetFile(path)
+    columns = {stored.metadata.row_group(0).column(i).path_in_schema: i for i in range(len(stored.schema))}
+    assert stored.metadata.row_group(0).column(columns["image.bytes"]).compression == "UNCOMPRESSED"
+    assert stored.metadata.row_group(0).column(columns["prompt"]).compression == "ZSTD"
+    assert json.loads(stored.schema_arrow.metadata[b"huggingface"])["info"]["features"]["image"] == {"_type": "Image"}
+    assert features().arrow_schema.equals(stored.schema_arrow)
+
+
+def test_row_groups_hold_at_most_256_rows(tmp_path: Path) -> None:
+    writer = DatasetWriter(tmp_path / "o", DatasetSpec("t", {"train": 1}))
+    writer.prepare()
+    small = np.zeros((64, 64), np.uint8)
+    writer.write(0, (Row(**{**vars(row(i, 0)), "image": small}) for i in range(300)))
+    stored = pq.ParquetFile(writer.path(0)).metadata
+    assert [stored.row_group(i).num_rows for i in range(stored.num_row_groups)] == [256, 44]
+
+
+def test_images_say_their_resolution(made) -> None:
+    with Image.open(made["png"] / "train" / "000001" / "000001_01.png") as image:
+        assert round(image.info["dpi"][0]) == 500 and image.mode == "L"
+    stored = pq.read_table(made["parquet"] / "data" / "test-00000-of-00001.parquet").to_pylist()[0]
+    assert hashlib.sha256(stored["image"]["bytes"]).hexdigest() == stored["sha256"]
+    assert round(Image.open(io.BytesIO(stored["image"]["bytes"])).info["dpi"][0]) == 500
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_sidecars_hold_the_minutiae(made, form: str) -> None:
+    folder = made[form] / ("minutiae/train" if form == "parquet" else "train") / "000002"
+    record = iso19794.decode((folder / "000002_01.fmr").read_bytes())
+    assert record.views[0].position == 2 and record.views[0].minutiae[1] == (95, 90, 90, "bifurcation", 7)
+    assert xyt.decode((folder / "000002_01.xyt").read_text(), 128)[1][:3] == (96, 90, 90)
+    assert json.loads((folder / "000002_01.json").read_text())["minutiae"][0]["angle"] == 359.5
+
+
+def test_manifest_lists_digests(made) -> None:
+    for root in made.values():
+        content = json.loads((root / "manifest.json").read_text())
+        assert content["complete"] and content["provenance"] == {"recipe": "abc"}
+        for entry in content["shards"]:
+            assert hashlib.sha256((root / entry["file"]).read_bytes()).hexdigest() == entry["sha256"]
+
+
+def test_finish_waits_for_every_shard(tmp_path: Path) -> None:
+    writer = DatasetWriter(tmp_path / "o", spec())
+    writer.prepare()
+    writer.write(1, shard(1))
+    assert writer.missing() == [0, 2] and writer.missing([1, 2]) == [2]
+    assert not writer.finish() and not (tmp_path / "o" / "README.md").exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.dataset.rows import shard
+from tests.dataset.test_writer import spec
+from fpsynth.dataset import DatasetWriter
+
+def rows(index):
+    for n, row in enumerate(shard(index, identities=3, impressions=2)):
+        if index == 1 and n == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield row
+
+writer = DatasetWriter(Path(sys.argv[1]), spec(sys.argv[2]))
+writer.prepare()
+for index in writer.missing():
+    writer.write(index, rows(index))
+"""
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_kill_in_the_middle_leaves_no_broken_shard(made, form: str, tmp_path: Path) -> None:
+    root = tmp_path / "o"
+    run = subprocess.run([sys.executable, "-c", KILLED, str(root), form], cwd=Path(__file__).parents[2], check=False)
+    assert run.returncode == -signal.SIGKILL
+    writer = DatasetWriter(root, spec(form))
+    assert writer.missing() == [1, 2]
+    build(root, form)
+    assert tree(root) == tree(made[form])
+
+
+def test_an_error_in_the_rows_leaves_nothing(tmp_path: Path) -> None:
+    def broken() -> Iterator[Row]:
+        yield row(0, 0)
+        raise RuntimeError("stop")
+
+    writer = DatasetWriter(tmp_path / "o", spec(sidecars=()))
+    writer.prepare()
+    with pytest.raises(RuntimeError):
+        writer.write(0, broken())
+    assert sorted(p.name for p in (tmp_path / "o").rglob("*") if p.is_file()) == ["manifest.json"]
+
+
+def test_another_recipe_is_refused_and_named(made) -> None:
+    before = tree(made["parquet"])
+    for other, name in [
+        (spec(recipe="def"), "recipe"),
+        (spec(batch=8), "batch"),
+        (spec(sidecars=("xyt",)), "sidecars"),
+        (spec("png"), "format"),
+    ]:
+        with pytest.raises(UserError, match=name):
+            DatasetWriter(made["parquet"], other).prepare()
+    assert tree(made["parquet"]) == before
+
+
+def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="not empty"):
+            DatasetWriter(tmp_path, spec()).prepare(overwrite)
+    with pytest.raises(UserError, match="is a file"):
+        DatasetWriter(tmp_path / "thesis.txt", spec()).prepare()
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_overwrite_removes_only_the_old_dataset(tmp_path: Path) -> None:
+    root = tmp_path / "o"
+    build(root, "png")
+    (root / "notes.txt").write_text("keep")
+    DatasetWriter(root, spec("parquet")).prepare(overwrite=True)
+    assert sorted(tree(root)) == ["manifest.json", "notes.txt"]
+
+
+def test_overwrite_believes_no_manifest_that_points_outside(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    root = tmp_path / "o"
+    DatasetWriter(root, spec()).prepare()
+    content = json.loads((root / "manifest.json").read_text())
+    (root / "manifest.json").write_text(json.dumps({**content, "splits": {"..": 1, "/": 1}}))
+    DatasetWriter(root, spec()).prepare(overwrite=True)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(UserError, match="not a readable manifest"):
+        DatasetWriter(tmp_path, spec()).prepare()
+
+
+@pytest.mark.parametrize("split", ["../train", "a/b", "", ".", "data", "tr-ain"])
+def test_no_split_leaves_the_folder(split: str) -> None:
+    with pytest.raises(UserError, match="split"):
+        DatasetSpec("t", {split: 1})
