@@ -1,0 +1,172 @@
+"""The command line: parse, call, print. What needs torch is imported inside the commands."""
+
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from fpsynth import __version__
+from fpsynth.console import Console
+from fpsynth.errors import UserError
+
+DONE, FAILURE, USAGE, SHORT, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: done; a bug or a failing machine; the user's mistake; finished but short of a gate; Ctrl-C."""
+
+app = typer.Typer(
+    name="fpsynth",
+    help="Synthetic fingerprint datasets from a recipe: identities that hold, minutiae that are true.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RecipePath = Annotated[Path, typer.Argument(help="the recipe, a YAML file")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="replace a value of the recipe; may be repeated")
+]
+Json = Annotated[bool, typer.Option("--json", help="print the result as one JSON object")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress, no notes")]
+DeviceName = Annotated[str, typer.Option("--device", metavar="cpu|cuda|auto", help="where the model runs")]
+RunFolder = Annotated[
+    Path | None, typer.Option("-o", "--out", help="folder of the run (default: runs/ and the recipe's name)")
+]
+
+
+def _console(json: bool, quiet: bool) -> Console:
+    if json and quiet:
+        raise UserError("--json and --quiet exclude each other")
+    return Console("json" if json else "quiet" if quiet else "human")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"fpsynth {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "fpsynth generate recipes/quickstart.yaml -o out/\n\n"
+    "fpsynth generate recipe.yaml --dry-run --set identities=1000\n\n"
+    "fpsynth generate recipe.yaml -o out/ --set sampling.model=virtual --set 'prompt.sensor={ink: 1.0}'"
+)
+def generate(
+    recipe: RecipePath,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="folder of the dataset (default: out/ and the recipe's name)")
+    ] = None,
+    set_: Overrides = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="print the plan and write nothing")] = False,
+    device: DeviceName = "auto",
+    batch: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="images sampled at once (default: 4 on a CPU, 32 on a GPU)")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=4096, help="processes; more than one needs the extra ray")] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a dataset that lies there")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make the dataset of a recipe. The same command again takes up a run that was cut off."""
+    from fpsynth import generate as story
+
+    console = _console(json, quiet)
+    order = story.Order(recipe, tuple(set_ or ()), out, device, batch, workers, overwrite)
+    if dry_run:
+        story.show_plan(order, console)
+    elif not story.generate(order, console):
+        raise typer.Exit(SHORT)
+
+
+@app.command(
+    epilog="Examples:\n\nfpsynth inspect out/ --sheet sheet.png\n\nfpsynth inspect recipes/quickstart.yaml --json"
+)
+def inspect(
+    path: Annotated[Path, typer.Argument(help="a dataset, a recipe or a model directory")],
+    sheet: Annotated[Path | None, typer.Option(help="also write a contact sheet of a dataset (PNG)")] = None,
+    judges: Annotated[bool, typer.Option(help="also measure with NIST's tools, where they are installed")] = True,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Look at a dataset, a recipe or a model."""
+    from fpsynth.inspect.look import inspect_path
+
+    inspect_path(path, sheet=sheet, judges=judges, console=_console(json, quiet))
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "fpsynth train autoencoder recipes/train/autoencoder.yaml -o runs/autoencoder\n\n"
+    "fpsynth train denoiser recipes/train/denoiser.yaml --device cuda --set steps=20000"
+)
+def train(
+    stage: Annotated[str, typer.Argument(help="autoencoder, denoiser or adapters")],
+    recipe: RecipePath,
+    out: RunFolder = None,
+    set_: Overrides = None,
+    device: DeviceName = "auto",
+) -> None:
+    """Train a stage of a model. The same command again takes up a run that was cut off."""
+    from fpsynth.training.run import train as run
+
+    run(stage, recipe, tuple(set_ or ()), out, device)
+
+
+@app.command(epilog="Example:\n\nfpsynth distill recipes/distill/default.yaml -o runs/student")
+def distill(recipe: RecipePath, out: RunFolder = None, set_: Overrides = None, device: DeviceName = "auto") -> None:
+    """Make a few-step student of a model. The same command again takes up a run that was cut off."""
+    from fpsynth.training.run import distill as run
+
+    run(recipe, tuple(set_ or ()), out, device)
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> NoReturn:
+    """Run the command line and end with its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    console = Console()
+    try:
+        app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            console.error("interrupted; the same command again goes on from here")
+        return end.code if isinstance(end.code, int) else DONE
+    except KeyboardInterrupt:
+        console.error("interrupted; the same command again goes on from here")
+        return INTERRUPTED
+    except UserError as error:
+        console.error(str(error))
+        return USAGE
+    except Exception as error:
+        return _failure(console, error)
+    return DONE
+
+
+def _failure(console: Console, error: Exception) -> int:
+    """A bug, or a machine that fails: what and where, and the whole traceback when it is asked for."""
+    if os.environ.get("FPSYNTH_DEBUG"):
+        traceback.print_exception(error)
+    else:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        console.error(f"fpsynth failed: {type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})")
+        console.error("this is not the recipe's fault; FPSYNTH_DEBUG=1 shows the traceback, please report it")
+    return FAILURE

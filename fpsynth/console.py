@@ -1,0 +1,135 @@
+"""Where everything that a person or a script reads goes out: results to stdout, progress and notes to stderr."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Mode = Literal["human", "json", "quiet"]
+
+
+@dataclass(frozen=True)
+class Console:
+    """human: tables and notes; json: one object on stdout; quiet: no notes, no progress, the briefest result."""
+
+    mode: Mode = "human"
+
+    def note(self, text: str) -> None:
+        """Something worth knowing, on stderr."""
+        if self.mode != "quiet":
+            print(text, file=sys.stderr, flush=True)
+
+    def error(self, text: str) -> None:
+        """What went wrong, on stderr, in every mode."""
+        print(text, file=sys.stderr, flush=True)
+
+    def result(self, facts: Mapping[str, Any], table: "Table | None" = None, brief: str = "") -> None:
+        """What the command came to: a table for people, an object for scripts, a word when quiet."""
+        if self.mode == "json":
+            print(json.dumps(facts, ensure_ascii=False), flush=True)
+        elif self.mode == "quiet":
+            if brief:
+                print(brief, flush=True)
+        elif table is not None:
+            table.show()
+
+    @contextmanager
+    def progress(self, total: int, unit: str) -> Iterator["Progress"]:
+        """A bar with rate and time left on a terminal, else one line for each finished piece."""
+        if self.mode == "human" and sys.stderr.isatty():
+            with _bar(total, unit) as progress:
+                yield progress
+        else:
+            yield Progress(total, unit, self)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a name and what is to be said of it."""
+
+    title: str
+    rows: Sequence[tuple[str, str]]
+
+    def show(self) -> None:
+        """Print it to stdout."""
+        from rich.console import Console as Screen
+        from rich.table import Table as Grid
+        from rich.text import Text
+
+        grid = Grid(title=Text(self.title), title_justify="left", show_header=False, box=None, pad_edge=False)
+        for name, text in self.rows:
+            grid.add_row(Text(name, style="bold"), Text(text))
+        Screen(file=sys.stdout, highlight=False).print(grid)
+
+
+@dataclass
+class Progress:
+    """Counts what is done and tells it line by line."""
+
+    total: int
+    unit: str
+    console: Console
+    done: int = 0
+    start: float = field(default_factory=time.monotonic)
+
+    def tick(self, count: int = 1) -> None:
+        """So many more are done."""
+        self.done += count
+
+    def piece(self, name: str) -> None:
+        """A piece is finished."""
+        seconds = time.monotonic() - self.start
+        rate = self.done / seconds if seconds else 0.0
+        left = clock((self.total - self.done) / rate) if rate else "?"
+        counts = f"{self.done}/{self.total} {self.unit}, {rate:.2g} {self.unit}/s, {left} left"
+        self.console.note(f"{name}: {counts}")
+
+
+@dataclass
+class _Bar(Progress):
+    bar: Any = None
+
+    def tick(self, count: int = 1) -> None:
+        self.bar.advance(self.bar.task_ids[0], count)
+
+    def piece(self, name: str) -> None:
+        self.bar.update(self.bar.task_ids[0], description=name)
+
+
+@contextmanager
+def _bar(total: int, unit: str) -> Iterator[Progress]:
+    from rich import progress as parts
+    from rich.console import Console as Screen
+
+    columns = (
+        parts.SpinnerColumn(),
+        parts.TextColumn("{task.description}"),
+        parts.BarColumn(),
+        parts.MofNCompleteColumn(),
+        parts.TextColumn(unit),
+        parts.TimeElapsedColumn(),
+        parts.TextColumn("left"),
+        parts.TimeRemainingColumn(),
+    )
+    with parts.Progress(*columns, console=Screen(file=sys.stderr)) as bar:
+        bar.add_task("starting", total=total)
+        yield _Bar(total, unit, Console(), bar=bar)
+
+
+def clock(seconds: float) -> str:
+    """1:02:03, or 2:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def size(count: float) -> str:
+    """A number of bytes as people read it."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"

@@ -1,0 +1,142 @@
+"""A YAML file as data, with the place of every key and value, and with --set options laid over it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+
+from fpsynth.errors import UserError
+
+Loc = tuple[str | int, ...]
+"""The way to a value: keys and list indices."""
+
+LARGEST = 1 << 20
+"""Bytes. A larger file is not a recipe."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """data: plain values; keys and values: where each of them stands, as ``file:line:column`` or ``--set a.b=c``."""
+
+    path: Path
+    data: dict[str, Any]
+    keys: Mapping[Loc, str]
+    values: Mapping[Loc, str]
+
+    def place(self, loc: Loc, of_key: bool = False) -> str:
+        """Where loc stands, or the nearest part of the document that holds it."""
+        marks = self.keys if of_key else self.values
+        for end in range(len(loc), -1, -1):
+            if loc[:end] in marks:
+                return marks[loc[:end]]
+        return str(self.path)
+
+    def error(self, loc: Loc, text: str, of_key: bool = False) -> UserError:
+        """The error that says where, what, and what is wrong with it."""
+        return UserError(self.line(loc, text, of_key))
+
+    def line(self, loc: Loc, text: str, of_key: bool = False) -> str:
+        """``recipe.yaml:6:5: sampling.steps: text``."""
+        name = ".".join(map(str, loc))
+        return f"{self.place(loc, of_key)}: {name}: {text}" if name else f"{self.place(loc)}: {text}"
+
+
+def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
+    """Read a YAML mapping and lay ``dotted.key=YAML`` options over it. Raises UserError, with the place."""
+    text = _text(path)
+    keys: dict[Loc, str] = {}
+    values: dict[Loc, str] = {}
+    data = _parsed(text, str(path))
+    if not isinstance(data, dict):
+        raise UserError(f"{path}:1:1: a mapping of keys to values is wanted here, not {_kind(data)}")
+    for loc, key, value in _marks(YAML(typ="safe", pure=True).compose(text), ()):
+        keys[loc], values[loc] = f"{path}:{_at(key)}", f"{path}:{_at(value)}"
+    for option in overrides:
+        _lay_over(data, option, keys, values)
+    return Document(path, data, keys, values)
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UserError(f"{path}: larger than {LARGEST} bytes; that is not a recipe")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is not UTF-8 text") from None
+    except OSError as error:
+        raise UserError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _parsed(text: str, source: str) -> Any:
+    """Plain data from YAML 1.2, no tags that make objects. Raises UserError with line and column."""
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        at = f":{mark.line + 1}:{mark.column + 1}" if mark and source != "--set" else ""
+        raise UserError(f"{source}{at}: {_problem(error)}") from None
+    except (YAMLError, ValueError) as error:
+        raise UserError(f"{source}: {_first_line(error)}") from None
+    except RecursionError:
+        raise UserError(f"{source}: nested too deeply") from None
+
+
+def _problem(error: MarkedYAMLError) -> str:
+    text = str(error.problem or error.context or "not YAML").splitlines()[0]
+    return text.split(" with value")[0] if text.startswith("found duplicate key") else text
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["not YAML"])[0]
+
+
+def _at(node: Node) -> str:
+    return f"{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+
+
+def _marks(node: Node, loc: Loc) -> Iterator[tuple[Loc, Node, Node]]:
+    """(loc, the node of its key, the node of its value) for everything below node. Aliases are not followed twice."""
+    if isinstance(node, MappingNode):
+        pairs = [(key.value, key, value) for key, value in node.value]
+    elif isinstance(node, SequenceNode):
+        pairs = [(i, item, item) for i, item in enumerate(node.value)]
+    else:
+        return
+    for name, key, value in pairs:
+        if isinstance(name, str | int) and len(loc) < 8:
+            yield (*loc, name), key, value
+            yield from _marks(value, (*loc, name))
+
+
+def _lay_over(data: dict[str, Any], option: str, keys: dict[Loc, str], values: dict[Loc, str]) -> None:
+    """Put one ``a.b=value`` into data and remember that the place of a.b is the option itself."""
+    dotted, equals, text = option.partition("=")
+    loc: Loc = tuple(dotted.strip().split("."))
+    if not equals or not all(loc):
+        raise UserError(f"--set {option}: is not of the form key=value, as in --set sampling.steps=8")
+    target = data
+    for part in loc[:-1]:
+        inner = target.get(str(part))
+        target[str(part)] = target = dict(inner) if isinstance(inner, dict) else {}
+    target[str(loc[-1])] = _option_value(option, text)
+    for marks in (keys, values):
+        for old in [old for old in marks if old[: len(loc)] == loc]:
+            del marks[old]
+        for end in range(1, len(loc) + 1):
+            marks.setdefault(loc[:end], f"--set {option}")
+
+
+def _option_value(option: str, text: str) -> Any:
+    try:
+        return _parsed(text, "--set")
+    except UserError as error:
+        raise UserError(f"--set {option}: the value is not YAML ({str(error).removeprefix('--set: ')})") from None
+
+
+def _kind(value: object) -> str:
+    names = {list: "a list", str: "a text", type(None): "nothing", int: "a number", float: "a number"}
+    return names.get(type(value), "a value")

@@ -1,0 +1,63 @@
+"""From a YAML file to a recipe that can be followed, or to one clear line for every mistake in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from io import StringIO
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from fpsynth.errors import UserError
+from fpsynth.recipe.check import check
+from fpsynth.recipe.document import read_document
+from fpsynth.recipe.schema import DEFAULT, Recipe
+from fpsynth.recipe.styles import style_paths
+from fpsynth.recipe.validate import validate
+
+
+@dataclass(frozen=True)
+class LoadedRecipe:
+    """A recipe, where it lay (relative paths start there), and what its author should know."""
+
+    recipe: Recipe
+    folder: Path
+    notices: tuple[str, ...] = ()
+
+    @property
+    def styles(self) -> tuple[Path, ...]:
+        """The style images, in a fixed order."""
+        return style_paths(self.recipe.style.images, self.folder)
+
+    @property
+    def model(self) -> Path | None:
+        """The model directory that the recipe names; None for the bundled model and for virtual renders."""
+        sampling = self.recipe.sampling
+        return None if sampling.virtual or sampling.model == DEFAULT else self.folder / sampling.model
+
+    @property
+    def digest(self) -> str:
+        """sha256 of what the recipe says, defaults included, and of the style images themselves."""
+        digest = sha256(self.recipe.model_dump_json().encode())
+        for path in self.styles:
+            digest.update(sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
+    """Read, lay ``key=value`` options over, validate, check. Raises UserError, one line for each mistake."""
+    document = read_document(path, overrides)
+    recipe = validate(document, Recipe)
+    findings = list(check(recipe, path.parent))
+    fatal = [document.line(finding.loc, finding.text) for finding in findings if finding.fatal]
+    if fatal:
+        raise UserError("\n".join(fatal))
+    return LoadedRecipe(recipe, path.parent, tuple(document.line(f.loc, f.text) for f in findings))
+
+
+def recipe_yaml(recipe: Recipe) -> str:
+    """The recipe with all its defaults, as YAML that loads again."""
+    out, yaml = StringIO(), YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = False, False  # type: ignore[assignment]
+    yaml.dump(recipe.model_dump(mode="json"), out)
+    return out.getvalue()

@@ -1,0 +1,176 @@
+"""The recipe unrolled: which identity is who, which impression is what, and which of them lie in which shard.
+
+Who an identity is depends on the seed and its number, what an impression is on the seed, the identity and its number,
+and on nothing else: with more identities the first ones stay as they are, and so do the shards that were full.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fpsynth.recipe.classes import class_shares
+from fpsynth.recipe.schema import Recipe
+from fpsynth.recipe.spread import pick, pick_or_none, spread
+from fpsynth.rng import Stream, generator
+from fpsynth.vocabulary import FINGERS
+
+
+@dataclass(frozen=True)
+class IdentityPlan:
+    """Who an identity is. finger: ISO position 0..10."""
+
+    identity: int
+    subject: int
+    finger: int
+    pattern: str
+    split: str
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """What one image shows. Words that the recipe leaves out are None; style is an index into the style images."""
+
+    who: IdentityPlan
+    impression: int
+    acquisition: str
+    sensor: str | None
+    quality: str | None
+    skin: str | None
+    pressure: str | None
+    surface: str | None
+    style: int | None
+
+    @property
+    def identity(self) -> int:
+        """The identity's number."""
+        return self.who.identity
+
+    @property
+    def words(self) -> dict[str, str | None]:
+        """The slots of the prompt."""
+        return {
+            "acquisition": self.acquisition,
+            "sensor": self.sensor,
+            "quality": self.quality,
+            "skin": self.skin,
+            "pressure": self.pressure,
+            "surface": self.surface,
+            "pattern": self.who.pattern,
+        }
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """Some impressions of some identities of one split. index counts over all splits."""
+
+    index: int
+    split: str
+    identities: tuple[int, ...]
+    impressions: range
+
+    @property
+    def images(self) -> int:
+        """How many rows the shard has."""
+        return len(self.identities) * len(self.impressions)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All shards; their rows are worked out where they are needed."""
+
+    recipe: Recipe
+    styles: int
+    shards: tuple[ShardPlan, ...]
+
+    @property
+    def images(self) -> int:
+        """How many images there will be."""
+        return sum(shard.images for shard in self.shards)
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """The number of shards of each split that has any, in order."""
+        counts: dict[str, int] = {}
+        for shard in self.shards:
+            counts[shard.split] = counts.get(shard.split, 0) + 1
+        return counts
+
+    def rows(self, shard: ShardPlan) -> Iterator[RowPlan]:
+        """The rows of a shard, identity by identity."""
+        for number in shard.identities:
+            who = plan_identity(self.recipe, number)
+            for impression in shard.impressions:
+                yield plan_row(self.recipe, who, impression, self.styles)
+
+
+def make_plan(recipe: Recipe, styles: int = 0) -> Plan:
+    """Unroll a recipe that has this many style images."""
+    members: dict[str, list[int]] = {split: [] for split in recipe.splits}
+    base = split_base(recipe)
+    for identity in range(recipe.identities):
+        members[_split(recipe, base, identity)].append(identity)
+    shards: list[ShardPlan] = []
+    for split, identities in members.items():
+        for group, impressions in _cut(identities, recipe.impressions, recipe.output.shard_images):
+            shards.append(ShardPlan(len(shards), split, group, impressions))
+    return Plan(recipe, styles, tuple(shards))
+
+
+def _cut(identities: list[int], impressions: int, largest: int) -> Iterator[tuple[tuple[int, ...], range]]:
+    """Whole identities, as many as fit in a shard; an identity that fits in none is cut into runs of impressions."""
+    if impressions <= largest:
+        each = largest // impressions
+        for start in range(0, len(identities), each):
+            yield tuple(identities[start : start + each]), range(impressions)
+        return
+    for identity in identities:
+        for start in range(0, impressions, largest):
+            yield (identity,), range(start, min(start + largest, impressions))
+
+
+def _subject(recipe: Recipe, identity: int) -> int:
+    return identity // 10 if recipe.finger.ten_fingers else identity
+
+
+def split_base(recipe: Recipe) -> np.ndarray:
+    """Where the splits' sequence starts."""
+    return generator(recipe.seed, Stream.SPLIT, 0).random(1)
+
+
+def class_base(recipe: Recipe) -> np.ndarray:
+    """Where the sequence of finger positions and pattern classes starts."""
+    return generator(recipe.seed, Stream.SPLIT, 1).random(2)
+
+
+def _split(recipe: Recipe, base: np.ndarray, identity: int) -> str:
+    """All fingers of a subject are in one split."""
+    return pick(recipe.splits, spread(base, _subject(recipe, identity))[0])
+
+
+def plan_identity(recipe: Recipe, identity: int) -> IdentityPlan:
+    """Who this identity is."""
+    finger = recipe.finger
+    where, which = spread(class_base(recipe), identity)
+    position = identity % 10 + 1 if finger.ten_fingers else FINGERS.index(pick(finger.position, where))
+    pattern = pick(finger.pattern or class_shares(position), which)
+    split = _split(recipe, split_base(recipe), identity)
+    return IdentityPlan(identity, _subject(recipe, identity), position, pattern, split)
+
+
+def plan_row(recipe: Recipe, who: IdentityPlan, impression: int, styles: int = 0) -> RowPlan:
+    """What this impression is: independent draws from its own node of the seed tree."""
+    prompt = recipe.prompt
+    draws = generator(recipe.seed, Stream.PLAN, who.identity, impression).random(6)
+    style = generator(recipe.seed, Stream.STYLE, who.identity, impression).random()
+    return RowPlan(
+        who=who,
+        impression=impression,
+        acquisition=pick(recipe.capture.acquisition, draws[0]),
+        sensor=pick_or_none(prompt.sensor, draws[1]),
+        quality=pick_or_none(prompt.quality, draws[2]),
+        skin=pick_or_none(prompt.skin, draws[3]),
+        pressure=pick_or_none(prompt.pressure, draws[4]),
+        surface=pick_or_none(prompt.surface, draws[5]),
+        style=int(style * styles) if styles else None,
+    )

@@ -1,0 +1,178 @@
+"""What a recipe may say: the meaning, range and default of every key. docs/recipe.md is made of it.
+
+What a type cannot say (files that must exist, keys that must agree with each other) is checked in check.py.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serializer
+
+from fpsynth.recipe.types import (
+    Acquisition,
+    Name,
+    OneOf,
+    Pattern,
+    Pixels,
+    Position,
+    Pressure,
+    Quality,
+    Sensor,
+    Shares,
+    Skin,
+    Split,
+    Strings,
+    Surface,
+    as_list,
+)
+
+SCHEDULERS = ("ddpm", "ddim", "dpmpp", "euler", "lcm", "tcd")
+FORMATS = ("parquet", "png")
+SIDECARS = ("iso19794-2", "ansi378", "xyt", "json")
+VIRTUAL = "virtual"
+DEFAULT = "default"
+NONE = "none"
+
+
+def absent_if(word: str) -> BeforeValidator:
+    """The word by which a recipe says that a key has no value of its own."""
+    return BeforeValidator(lambda value: None if value == word else value)
+
+
+class Part(BaseModel):
+    """A part of a recipe: fixed once read, and no key that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ImageSize(Part):
+    """The size and the resolution of the images."""
+
+    width: Pixels = Field(default=512, description="pixels, a multiple of 64")
+    height: Pixels = Field(default=512, description="pixels, a multiple of 64")
+    ppi: int = Field(default=500, ge=250, le=1000, description="pixels per inch")
+
+
+class FingerPart(Part):
+    """Who the identities are."""
+
+    pattern: Annotated[Shares[Pattern] | None, absent_if("natural")] = Field(
+        default=None, description="pattern class; `natural`: the shares of a population"
+    )
+    position: Shares[Position] = Field(default={"unknown": 1.0}, description="which finger of the hand (ISO position)")
+    ten_fingers: bool = Field(default=False, description="ten identities in a row are the ten fingers of one subject")
+
+    @field_serializer("pattern")
+    def _natural(self, pattern: dict[str, float] | None) -> Any:
+        return "natural" if pattern is None else pattern
+
+
+class CapturePart(Part):
+    """How the fingers were taken."""
+
+    acquisition: Shares[Acquisition] = Field(default={"plain": 1.0}, description="how the finger met the sensor")
+    variation: float = Field(
+        default=1.0,
+        ge=0,
+        le=3,
+        description="scales placement, distortion, pressure and moisture; 0: the same capture again",
+    )
+
+
+class PromptPart(Part):
+    """What the words say. A slot that is `null` is left out of the prompt."""
+
+    sensor: Shares[Sensor] | None = Field(default={"optical": 1.0}, description="kind of sensor")
+    quality: Shares[Quality] | None = Field(default={"good": 1.0}, description="quality of the print")
+    skin: Shares[Skin] | None = Field(default={"normal": 1.0}, description="state of the skin")
+    pressure: Shares[Pressure] | None = Field(default=None, description="pressure of the finger")
+    surface: Shares[Surface] | None = Field(default=None, description="what the finger lies on")
+    text: str | None = Field(
+        default=None,
+        max_length=400,
+        description="own words in place of the template; `{sensor}` and the other slots are filled in",
+    )
+
+
+class StylePart(Part):
+    """Images whose look the output takes on."""
+
+    images: Strings = Field(
+        default=(), description="paths or globs, relative to the recipe; one of them is drawn for each image"
+    )
+    scale: float = Field(default=0.6, ge=0, le=2, description="how strongly")
+
+
+class SamplingPart(Part):
+    """How images come out of the model."""
+
+    model: str = Field(
+        default=DEFAULT,
+        min_length=1,
+        description="`default`: the bundled model; a directory (relative to the recipe); `virtual`: the render of a "
+        "virtual sensor, without diffusion",
+    )
+    student: Annotated[str, BeforeValidator(lambda value: NONE if value is None else value)] = Field(
+        default=DEFAULT, min_length=1, description="the few-step student of the model, by name; or `none`"
+    )
+    steps: int = Field(default=4, ge=1, le=1000, description="sampling steps")
+    scheduler: Annotated[str, OneOf(SCHEDULERS)] = Field(default="tcd", description="sampler")
+    cfg_scale: float = Field(default=1.0, ge=1, le=20, description="guidance by the words; 1: none, at half the cost")
+    control_scale: float = Field(default=1.0, ge=0, le=2, description="how strongly the finger's ridges hold the image")
+    shared_noise_steps: int = Field(
+        default_factory=lambda done: done["steps"] // 2,
+        ge=0,
+        description="steps whose noise all impressions of an identity share; by default half of the steps",
+    )
+    shared_noise_order: Annotated[str, OneOf(("last", "first"))] = Field(
+        default="last", description="which of the steps share their noise"
+    )
+    shared_noise_transport: Annotated[str, OneOf(("skin", "none"))] = Field(
+        default="skin", description="`skin`: shared noise moves with the skin of each impression; `none`: it stays"
+    )
+
+    @property
+    def virtual(self) -> bool:
+        """True when virtual sensors render the images and no model is needed."""
+        return self.model == VIRTUAL
+
+
+class GatePart(Part):
+    """What an image must show of the minutiae that are truly in it; a failing one is drawn again."""
+
+    recall: float = Field(default=0.85, ge=0, le=1, description="least share of the true minutiae to be found again")
+    spurious: float = Field(default=0.15, ge=0, le=1, description="largest share of found minutiae that are not true")
+    retries: int = Field(default=3, ge=0, le=20, description="how often a failing image is drawn again")
+
+
+class OutputPart(Part):
+    """What is written."""
+
+    format: Annotated[str, OneOf(FORMATS)] = Field(default="parquet", description="Parquet shards, or PNG files")
+    shard_images: int = Field(
+        default=256, ge=1, le=100_000, description="most images in a shard; identities stay whole"
+    )
+    minutiae: Annotated[tuple[Annotated[str, OneOf(SIDECARS)], ...], BeforeValidator(as_list), Field(strict=False)] = (
+        Field(default=(), description="minutiae files to write besides the columns")
+    )
+
+
+class Recipe(Part):
+    """A whole recipe."""
+
+    name: Name = Field(default="fingerprints", max_length=100, description="the name of the dataset")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="all randomness comes from it")
+    identities: int = Field(ge=1, le=100_000_000, description="number of fingers")
+    impressions: int = Field(ge=1, le=1_000_000, description="captures of each finger")
+    image: ImageSize = ImageSize()
+    finger: FingerPart = FingerPart()
+    capture: CapturePart = CapturePart()
+    prompt: PromptPart = PromptPart()
+    style: StylePart = StylePart()
+    sampling: SamplingPart = SamplingPart()
+    gate: Annotated[GatePart | None, absent_if("off")] = Field(default=GatePart(), description="or `off`")
+    output: OutputPart = OutputPart()
+    splits: Shares[Split] = Field(default={"train": 1.0}, description="shares of the subjects; nobody is in two splits")
+
+    @field_serializer("gate", mode="wrap")
+    def _off(self, gate: GatePart | None, handler: Any) -> Any:
+        return "off" if gate is None else handler(gate)

@@ -1,0 +1,103 @@
+"""The kinds of value that a recipe is made of: words of a vocabulary, shares of words, image sizes."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from fpsynth.vocabulary import ACQUISITIONS, FINGERS, PATTERNS, PRESSURES, QUALITIES, SENSORS, SKINS, SURFACES
+
+ROUNDING = 1e-3
+"""How far from 1 the shares of a distribution may sum: thirds written as 0.333 are meant to be whole."""
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """`` (did you mean x?)`` when one of the words is close, else nothing."""
+    close = get_close_matches(word, words, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Marks a string that must be a word of a closed vocabulary."""
+
+    words: tuple[str, ...]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """A plain check that names the nearest word."""
+        return core_schema.no_info_plain_validator_function(
+            self.check, serialization=core_schema.to_string_ser_schema()
+        )
+
+    def check(self, word: object) -> str:
+        """The word itself, if it is one of ours."""
+        if word in self.words and isinstance(word, str):
+            return word
+        hint = nearest(str(word), self.words) or f": one of {', '.join(self.words)}"
+        raise PydanticCustomError("unknown_word", "{text}", {"text": f"unknown word {word!r}{hint}"})
+
+
+def as_shares(value: object) -> object:
+    """A constant is a distribution with one word."""
+    return {value: 1.0} if isinstance(value, str) else value
+
+
+def summing_to_one(shares: dict[str, float]) -> dict[str, float]:
+    """The shares, scaled to sum to exactly 1; refused when they are further from it than rounding explains."""
+    total = math.fsum(shares.values())
+    if abs(total - 1) > ROUNDING:
+        raise PydanticCustomError("shares", "{text}", {"text": f"the shares sum to {total:g}, not to 1"})
+    return {word: share / total for word, share in shares.items()}
+
+
+def multiple_of_64(value: int) -> int:
+    """The model's latents are an eighth of the image, and its U-Net halves them twice more."""
+    if value % 64:
+        low = max(64, value // 64 * 64)
+        raise PydanticCustomError(
+            "size", "{text}", {"text": f"must be a multiple of 64, not {value} (nearest: {low} or {low + 64})"}
+        )
+    return value
+
+
+def plain_name(value: str) -> str:
+    """A name that is safe as a part of a file name."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+        raise PydanticCustomError("name", "must be letters, digits, '.', '_' and '-', and start with a letter or digit")
+    return value
+
+
+def split_name(value: Any) -> str:
+    """A name that a dataset's reader takes for a split."""
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_]+", value) or value in ("data", "minutiae"):
+        raise PydanticCustomError("split", "a split's name is letters, digits and '_', and not 'data' or 'minutiae'")
+    return value
+
+
+def as_list(value: object) -> object:
+    """One value where a list may stand is a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+Word = TypeVar("Word")
+Share = Annotated[float, Field(ge=0, le=1)]
+Shares = Annotated[dict[Word, Share], BeforeValidator(as_shares), AfterValidator(summing_to_one)]
+"""{word: share}, or a constant word; after validation always {word: share} with a sum of 1."""
+
+Pattern = Annotated[str, OneOf(PATTERNS)]
+Position = Annotated[str, OneOf(FINGERS)]
+Acquisition = Annotated[str, OneOf(ACQUISITIONS)]
+Sensor = Annotated[str, OneOf(SENSORS)]
+Quality = Annotated[str, OneOf(QUALITIES)]
+Skin = Annotated[str, OneOf(SKINS)]
+Pressure = Annotated[str, OneOf(PRESSURES)]
+Surface = Annotated[str, OneOf(SURFACES)]
+Split = Annotated[str, BeforeValidator(split_name)]
+Name = Annotated[str, AfterValidator(plain_name)]
+Pixels = Annotated[int, Field(ge=64, le=2048), AfterValidator(multiple_of_64)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(as_list), Field(strict=False)]
