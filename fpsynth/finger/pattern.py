@@ -1,4 +1,4 @@
-"""Where the cores and deltas of a pattern class lie on the fingertip, and which classes a finger tends to have.
+"""Where the cores and deltas of a pattern class lie on the fingertip.
 
 A layout is drawn in master pixels (500 ppi, y down). Distances follow the spread of core-delta distances of real
 fingers (ridge counts of 4 to 20 between core and delta at a 9 px period).
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fpsynth.errors import UserError
-from fpsynth.vocabulary import NATURAL_SHARES, PATTERNS
+from fpsynth.vocabulary import PATTERNS
 
 CORE = (288.0, 300.0)
 """Where the upper core of an average finger lies on the 704 x 576 master."""
@@ -88,26 +88,3 @@ def _double(rng: np.random.Generator, core: tuple[float, float]) -> tuple[Points
     upper = core[0] - gap * np.sin(lean) / 2, core[1] - gap * np.cos(lean) / 4
     lower = upper[0] + gap * np.sin(lean), upper[1] + gap * np.cos(lean)
     return (upper, lower), _sides(rng, (core[0], upper[1]), lower[1])
-
-
-def class_shares(position: int) -> dict[str, float]:
-    """Class shares of a finger position (ISO 0..10): the natural shares, bent by the known tendencies.
-
-    Loops open towards the little finger (ulnar) except on index fingers, where radial loops are usual; whorls favour
-    thumbs and ring fingers, arches index fingers (Cappelli & Ferrara, "On the class-based identification", 2012;
-    Galton's tables). As printed, a right hand's ulnar loop opens to the right.
-    """
-    shares = dict(NATURAL_SHARES)
-    if position == 0:
-        return shares
-    finger, right = (position - 1) % 5, position <= 5  # 0 thumb .. 4 little
-    loops = shares["left_loop"] + shares["right_loop"]
-    radial = (0.02, 0.35, 0.03, 0.02, 0.01)[finger]
-    ulnar_class, radial_class = ("right_loop", "left_loop") if right else ("left_loop", "right_loop")
-    shares[ulnar_class], shares[radial_class] = loops * (1 - radial), loops * radial
-    bend = {"whorl": (1.45, 1.1, 0.65, 1.4, 0.45), "double_loop": (1.9, 1.0, 0.7, 0.8, 0.6)}
-    arches = (0.5, 1.9, 1.4, 0.5, 0.5)[finger]
-    for name in shares:
-        shares[name] *= bend[name][finger] if name in bend else arches if "arch" in name else 1.0
-    total = sum(shares.values())
-    return {name: value / total for name, value in shares.items()}

@@ -10,7 +10,6 @@ from scipy import ndimage
 
 from fpsynth.errors import UserError
 from fpsynth.finger import MASTER_HEIGHT, MASTER_WIDTH, make_finger
-from fpsynth.finger.pattern import class_shares
 from fpsynth.vocabulary import PATTERNS
 
 EXPECTED = {"tented_arch": (1, 1), "left_loop": (1, 1), "right_loop": (1, 1), "whorl": (2, 2), "double_loop": (2, 2)}
@@ -120,15 +119,6 @@ def test_nist_finds_the_minutiae(fingers):
             for m in truth
         ]
         assert np.mean(hits) >= 0.85
-
-
-def test_shares_of_every_finger_position():
-    for position in range(11):
-        shares = class_shares(position)
-        assert set(shares) == set(PATTERNS)
-        assert sum(shares.values()) == pytest.approx(1)
-    assert class_shares(3)["right_loop"] > 5 * class_shares(3)["left_loop"]
-    assert class_shares(8)["left_loop"] > 5 * class_shares(8)["right_loop"]
 
 
 def test_unknown_class_is_refused():
