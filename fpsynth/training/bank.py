@@ -1,0 +1,221 @@
+"""The bank: captures of virtual fingers by virtual sensors, rendered once to disk, chunk by chunk.
+
+A chunk is 64 images: 16 fingers x 4 captures on 8 devices of 8 images each, always of different fingers, so that every
+image has style references (the same device, another finger) in its own chunk. A chunk depends on (seed, index) only.
+"""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+
+from fpsynth.conditioning.planes import control_planes
+from fpsynth.errors import UserError
+from fpsynth.finger import make_finger
+from fpsynth.impression import CaptureSettings, capture
+from fpsynth.rng import Stream, generator
+from fpsynth.sensor import Device, draw_device, render
+from fpsynth.vocabulary import ACQUISITIONS, PATTERNS, PRESSURES, QUALITIES, SENSORS, SKINS
+
+FINGERS = 16
+CAPTURES = 4
+DEVICES = 8
+CHUNK = FINGERS * CAPTURES
+"""Images a chunk."""
+SIZE = 512
+"""Pixels: height and width of every image."""
+
+
+def _shares_of(words: tuple[str, ...]) -> Callable[[dict[str, float]], dict[str, float]]:
+    """A validator: known words, no negative share, sum 1 within rounding."""
+
+    def check(shares: dict[str, float]) -> dict[str, float]:
+        unknown = [word for word in shares if word not in words]
+        if unknown:
+            raise ValueError(f"unknown word {unknown[0]!r}; known: {', '.join(words)}")
+        if min(shares.values(), default=0) < 0 or abs(sum(shares.values()) - 1) > 1e-3:
+            raise ValueError(f"shares must not be negative and must sum to 1, not to {sum(shares.values()):g}")
+        return shares
+
+    return check
+
+
+def _shares(words: tuple[str, ...], **default: float) -> dict[str, float]:
+    return {word: default.get(word.replace(" ", "_"), 0.0) for word in words}
+
+
+class BankSettings(BaseModel):
+    """What the bank holds. Shares are flatter than nature's, so that rare words are learnt too."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    images: PositiveInt = 2560
+    seed: NonNegativeInt = 990_001
+    workers: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)
+    sensor: Annotated[dict[str, float], AfterValidator(_shares_of(SENSORS))] = _shares(
+        SENSORS, optical=0.3, capacitive=0.2, thermal=0.15, ink=0.2, latent=0.05, contactless=0.1
+    )
+    acquisition: Annotated[dict[str, float], AfterValidator(_shares_of(ACQUISITIONS))] = _shares(
+        ACQUISITIONS, plain=0.6, rolled=0.18, partial=0.14, slap=0.08
+    )
+    quality: Annotated[dict[str, float], AfterValidator(_shares_of(QUALITIES))] = _shares(
+        QUALITIES, excellent=0.15, good=0.35, fair=0.25, poor=0.15, very_poor=0.1
+    )
+    skin: Annotated[dict[str, float], AfterValidator(_shares_of(SKINS))] = _shares(SKINS, normal=0.6, dry=0.2, wet=0.2)
+    pressure: Annotated[dict[str, float], AfterValidator(_shares_of(PRESSURES))] = _shares(
+        PRESSURES, light=0.25, normal=0.5, firm=0.25
+    )
+    pattern: Annotated[dict[str, float], AfterValidator(_shares_of(PATTERNS))] = _shares(
+        PATTERNS, arch=0.1, tented_arch=0.08, left_loop=0.28, right_loop=0.28, whorl=0.18, double_loop=0.08
+    )
+
+    @property
+    def chunks(self) -> int:
+        """Chunks that hold at least as many images as asked for."""
+        return -(-self.images // CHUNK)
+
+    def content(self) -> dict[str, object]:
+        """What decides the bytes of a chunk (not: how many chunks, nor who renders them)."""
+        return self.model_dump(exclude={"images", "workers"})
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is known of one image of the bank. device is the seed of the device that made it."""
+
+    identity: int
+    pattern: str
+    acquisition: str
+    sensor: str
+    quality: str
+    skin: str
+    pressure: str
+    surface: str | None
+    device: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """images uint8 (64, 512, 512), planes uint8 (64, 3, 512, 512), labels."""
+
+    images: np.ndarray
+    planes: np.ndarray
+    labels: tuple[Labels, ...]
+
+
+def chunk_files(folder: Path, index: int) -> tuple[Path, Path, Path]:
+    """Images, planes and labels of a chunk; the labels are written last, so a chunk that has them is whole."""
+    return tuple(folder / f"{part}-{index:05d}.{ext}" for part, ext in _PARTS)  # type: ignore[return-value]
+
+
+_PARTS = (("images", "npy"), ("planes", "npy"), ("labels", "json"))
+
+
+def build_bank(folder: Path, settings: BankSettings, say: Callable[[str], None] = print) -> None:
+    """Render what is missing of the bank. Running it again goes on; more images may be asked for later.
+
+    Raises UserError when the folder holds a bank made with other settings.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder, settings)
+    missing = [i for i in range(settings.chunks) if not chunk_files(folder, i)[2].exists()]
+    if not missing:
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(settings.workers, len(missing)), mp_context=context) as pool:
+        jobs = [pool.submit(write_chunk, folder, settings, index) for index in missing]
+        for done, job in enumerate(as_completed(jobs), 1):
+            job.result()
+            say(f"bank: {done} of {len(missing)} chunks of {CHUNK} images")
+
+
+def _claim(folder: Path, settings: BankSettings) -> None:
+    """Write the settings beside the chunks, or check that they are the same."""
+    path = folder / "bank.json"
+    content = json.loads(json.dumps(settings.content()))
+    if path.exists():
+        if json.loads(path.read_text()) != content:
+            raise UserError(f"{folder}: holds a bank of other settings (see bank.json); choose another folder")
+    else:
+        _replace(path, json.dumps(content, indent=1).encode())
+
+
+def write_chunk(folder: Path, settings: BankSettings, index: int) -> None:
+    """Render one chunk on one thread and put it in the folder, whole or not at all."""
+    torch.set_num_threads(1)
+    chunk = render_chunk(settings, index)
+    images, planes, labels = chunk_files(folder, index)
+    for path, array in ((images, chunk.images), (planes, chunk.planes)):
+        temporary = path.with_suffix(".part.npy")
+        np.save(temporary, array)
+        os.replace(temporary, path)
+    _replace(labels, json.dumps([asdict(one) for one in chunk.labels]).encode())
+
+
+def _replace(path: Path, data: bytes) -> None:
+    temporary = path.with_suffix(".part")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
+
+
+def render_chunk(settings: BankSettings, index: int, size: int = SIZE, count: int = CHUNK) -> Chunk:
+    """The first `count` images of chunk `index`, size x size. A function of the arguments and of nothing else."""
+    fingers = {}
+    devices = [_draw_device(settings, index * DEVICES + d) for d in range(DEVICES)]
+    images = np.empty((count, size, size), np.uint8)
+    planes = np.empty((count, 3, size, size), np.uint8)
+    labels = []
+    for k in range(count):
+        identity, device = index * FINGERS + k % FINGERS, devices[k * DEVICES // CHUNK]
+        if identity not in fingers:
+            fingers[identity] = make_finger(
+                generator(settings.seed, Stream.FINGER, identity), _pattern(settings, identity)
+            )
+        label = _draw_labels(settings, identity, k // FINGERS, device)
+        asked = CaptureSettings(size, size, 500, label.acquisition, label.quality, label.skin, label.pressure)
+        place = (identity, k // FINGERS)
+        impression = capture(fingers[identity], asked, generator(settings.seed, Stream.CAPTURE, *place))
+        images[k] = render(impression, device, generator(settings.seed, Stream.RENDER, *place)).numpy()
+        planes[k] = (control_planes(impression) * 255).round().to(torch.uint8).numpy()
+        labels.append(label)
+    return Chunk(images, planes, tuple(labels))
+
+
+def _draw_device(settings: BankSettings, number: int) -> Device:
+    rng = generator(settings.seed, Stream.DEVICE, number)
+    return draw_device(_word(rng, settings.sensor), rng)
+
+
+def _pattern(settings: BankSettings, identity: int) -> str:
+    return _word(generator(settings.seed, Stream.PLAN, identity), settings.pattern)
+
+
+def _draw_labels(settings: BankSettings, identity: int, capture_number: int, device: Device) -> Labels:
+    """Draw how the finger is captured. A latent device lifts latents; every other kind takes every acquisition."""
+    rng = generator(settings.seed, Stream.PLAN, identity, capture_number + 1)
+    acquisition = _word(rng, settings.acquisition)
+    return Labels(
+        identity,
+        _pattern(settings, identity),
+        "latent" if device.sensor == "latent" else acquisition,
+        device.sensor,
+        _word(rng, settings.quality),
+        _word(rng, settings.skin),
+        _word(rng, settings.pressure),
+        device.surface,
+        device.seed,
+    )
+
+
+def _word(rng: np.random.Generator, shares: Mapping[str, float]) -> str:
+    words = list(shares)
+    weights = np.array([shares[w] for w in words])
+    return words[int(rng.choice(len(words), p=weights / weights.sum()))]

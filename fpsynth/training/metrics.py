@@ -1,0 +1,60 @@
+"""What a training run leaves to look at: metrics.jsonl and grids of images."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+
+class MetricsLog:
+    """metrics.jsonl: one JSON object a line, the mean of every figure since the line before."""
+
+    def __init__(self, path: Path, from_step: int) -> None:
+        """Go on after `from_step`: lines of later steps, from a run that was cut off, are dropped."""
+        self._path = path
+        self._sums: dict[str, float] = {}
+        self._count = 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_text().splitlines() if path.exists() else []
+        kept = [line for line in lines if _step_of(line) <= from_step]
+        path.write_text("".join(line + "\n" for line in kept))
+
+    def add(self, figures: Mapping[str, float]) -> None:
+        """Count one step's figures."""
+        self._count += 1
+        for name, value in figures.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+
+    def flush(self, step: int, **extra: float) -> dict[str, float]:
+        """Write the means so far as the line of `step`, and start anew."""
+        means = {name: float(f"{total / self._count:.6g}") for name, total in self._sums.items()}
+        line = {"step": step, **means, **extra}
+        with self._path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        self._sums, self._count = {}, 0
+        return line
+
+
+def _step_of(line: str) -> float:
+    """The step of a line; infinite for the half line of a killed run."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError):
+        return math.inf
+
+
+def save_grid(path: Path, images: Tensor, columns: int | None = None) -> None:
+    """Write (N, 1, H, W) in [-1, 1] as one PNG, `columns` to a row (as square as possible by default)."""
+    count, _, height, width = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    grey = ((images.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    padded = F.pad(grey, (0, 0, 0, 0, 0, 0, 0, rows * columns - count), value=255)
+    sheet = padded.view(rows, columns, height, width).permute(0, 2, 1, 3).reshape(rows * height, columns * width)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(sheet.numpy()).save(path)
