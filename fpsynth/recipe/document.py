@@ -118,16 +118,23 @@ def _lay_over(data: dict[str, Any], option: str, keys: dict[Loc, str], values: d
     loc: Loc = tuple(dotted.strip().split("."))
     if not equals or not all(loc):
         raise UserError(f"--set {option}: is not of the form key=value, as in --set sampling.steps=8")
-    target = data
-    for part in loc[:-1]:
-        inner = target.get(str(part))
-        target[str(part)] = target = dict(inner) if isinstance(inner, dict) else {}
-    target[str(loc[-1])] = _option_value(option, text)
+    replaced = _put(data, loc, _option_value(option, text))
     for marks in (keys, values):
-        for old in [old for old in marks if old[: len(loc)] == loc]:
+        for old in [old for old in marks if old[: len(replaced)] == replaced]:
             del marks[old]
-        for end in range(1, len(loc) + 1):
-            marks.setdefault(loc[:end], f"--set {option}")
+        for end in range(len(replaced), len(loc) + 1):
+            marks[loc[:end]] = f"--set {option}"
+
+
+def _put(data: dict[str, Any], loc: Loc, value: Any) -> Loc:
+    """Set data at loc, with mappings on the way there. Returns the part of loc below which nothing old is left."""
+    kept = 0
+    for depth, part in enumerate(loc[:-1]):
+        inner = data.get(str(part))
+        kept = depth + 1 if isinstance(inner, dict) else kept
+        data[str(part)] = data = dict(inner) if isinstance(inner, dict) else {}
+    data[str(loc[-1])] = value
+    return loc[: kept + 1]
 
 
 def _option_value(option: str, text: str) -> Any:

@@ -41,7 +41,7 @@ def absent_if(word: str) -> BeforeValidator:
 class Part(BaseModel):
     """A part of a recipe: fixed once read, and no key that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class ImageSize(Part):

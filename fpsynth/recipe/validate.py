@@ -16,7 +16,7 @@ TEXTS = {
     "int_type": "must be a whole number, not {input}",
     "int_from_float": "must be a whole number, not {input}",
     "float_type": "must be a number, not {input}",
-    "finite_number": "must be a number, not {input}",
+    "finite_number": "must be a finite number, not {input}",
     "bool_type": "must be true or false, not {input}",
     "string_type": "must be a text, not {input}",
     "dict_type": "must be a word or {{word: share}}, not {input}",
@@ -24,10 +24,10 @@ TEXTS = {
     "list_type": "must be a list, not {input}",
     "model_type": "must be a mapping of keys to values, not {input}",
     "model_attributes_type": "must be a mapping of keys to values, not {input}",
-    "greater_than_equal": "must be at least {ge}, not {input}",
-    "greater_than": "must be more than {gt}, not {input}",
-    "less_than_equal": "must be at most {le}, not {input}",
-    "less_than": "must be less than {lt}, not {input}",
+    "greater_than_equal": "must be at least {ge:g}, not {input}",
+    "greater_than": "must be more than {gt:g}, not {input}",
+    "less_than_equal": "must be at most {le:g}, not {input}",
+    "less_than": "must be less than {lt:g}, not {input}",
     "string_too_short": "must not be empty",
     "string_too_long": "must be at most {max_length} characters long",
 }
@@ -52,7 +52,7 @@ def _line(document: Document, schema: type[BaseModel], detail: ErrorDetails) -> 
     kind, loc = detail["type"], _trimmed(document.data, detail["loc"])
     if kind == "extra_forbidden":
         return document.line(loc, "unknown key" + nearest(str(loc[-1]), _keys(schema, loc[:-1])), of_key=True)
-    of_key = detail["loc"][-1:] == ("[key]",)
+    of_key = (*loc, "[key]") == detail["loc"]
     if kind in TEXTS:
         return document.line(loc, TEXTS[kind].format(input=_shown(detail["input"]), **detail.get("ctx", {})), of_key)
     return document.line(loc, detail["msg"], of_key)

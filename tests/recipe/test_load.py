@@ -1,0 +1,214 @@
+"""Recipes as people write them: what is understood, and the one line that tells each mistake."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fpsynth.errors import UserError
+from fpsynth.recipe import load_recipe, recipe_yaml
+from fpsynth.vocabulary import NATURAL_SHARES
+
+GOOD = """\
+name: small
+seed: 3
+identities: 4
+impressions: 2
+image: {width: 128, height: 192}
+prompt:
+  sensor: {optical: 0.333, ink: 0.667}
+  skin: dry
+sampling:
+  model: virtual
+  steps: 6
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path, monkeypatch):
+    """Writes recipe.yaml where the test runs and gives its (relative) path."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(text: str) -> Path:
+        Path("recipe.yaml").write_text(text)
+        return Path("recipe.yaml")
+
+    return write
+
+
+def message(path, *overrides) -> str:
+    with pytest.raises(UserError) as caught:
+        load_recipe(path, overrides)
+    return str(caught.value)
+
+
+def test_values_constants_and_defaults(recipe):
+    loaded = load_recipe(recipe(GOOD)).recipe
+    assert (loaded.image.width, loaded.image.height, loaded.image.ppi) == (128, 192, 500)
+    assert loaded.prompt.skin == {"dry": 1.0}
+    assert loaded.prompt.quality == {"good": 1.0}
+    assert sum(loaded.prompt.sensor.values()) == pytest.approx(1, abs=1e-12)
+    assert loaded.sampling.shared_noise_steps == 3
+    assert loaded.gate.retries == 3
+
+
+def test_quickstart_is_a_recipe():
+    path = Path(__file__).parents[2] / "recipes" / "quickstart.yaml"
+    assert load_recipe(path).notices == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("sampling: {stpes: 4}", "recipe.yaml:5:12: sampling.stpes: unknown key (did you mean steps?)"),
+        ("smapling: {}", "recipe.yaml:5:1: smapling: unknown key (did you mean sampling?)"),
+        ("gate: {recal: 1}", "recipe.yaml:5:8: gate.recal: unknown key (did you mean recall?)"),
+        ("zzz: 1", "recipe.yaml:5:1: zzz: unknown key"),
+        ("sampling: {steps: four}", "recipe.yaml:5:19: sampling.steps: must be a whole number, not 'four'"),
+        ("sampling: {steps: 4.5}", "recipe.yaml:5:19: sampling.steps: must be a whole number, not 4.5"),
+        ("sampling: {steps: true}", "recipe.yaml:5:19: sampling.steps: must be a whole number, not true"),
+        ("finger: {ten_fingers: no}", "recipe.yaml:5:23: finger.ten_fingers: must be true or false, not 'no'"),
+        ("image: 512", "recipe.yaml:5:8: image: must be a mapping of keys to values, not 512"),
+        ("prompt: {skin: [dry]}", "recipe.yaml:5:16: prompt.skin: must be a word or {word: share}, not ['dry']"),
+        ("prompt: {sensor: opticl}", "recipe.yaml:5:18: prompt.sensor: unknown word 'opticl' (did you mean optical?)"),
+        (
+            "prompt: {sensor: {inc: 1.0}}",
+            "recipe.yaml:5:19: prompt.sensor.inc: unknown word 'inc' (did you mean ink?)",
+        ),
+        ("prompt: {skin: {dry: 0.5}}", "recipe.yaml:5:16: prompt.skin: the shares sum to 0.5, not to 1"),
+        (
+            "prompt: {skin: {dry: 1.5, wet: -0.5}}",
+            "recipe.yaml:5:22: prompt.skin.dry: must be at most 1, not 1.5\n"
+            "recipe.yaml:5:32: prompt.skin.wet: must be at least 0, not -0.5",
+        ),
+        ("image: {width: 500}", "recipe.yaml:5:16: image.width: must be a multiple of 64, not 500 (nearest: 448 or 512)"),
+        ("sampling: {scheduler: tdc}", "recipe.yaml:5:23: sampling.scheduler: unknown word 'tdc' (did you mean tcd?)"),
+        (
+            "sampling: {steps: 4, shared_noise_steps: 5}",
+            "recipe.yaml:5:42: sampling.shared_noise_steps: 5 is more than the 4 steps (sampling.steps)",
+        ),
+        ("style: {images: nope.png}", "recipe.yaml:5:17: style.images.0: no file nope.png"),
+        ("style: {images: [recipe.yaml]}", "recipe.yaml:5:18: style.images.0: recipe.yaml is not an image that can be read"),
+        ("style: {images: ['*.tif']}", "recipe.yaml:5:18: style.images.0: no file matches *.tif"),
+        ("sampling: {model: nowhere}", "recipe.yaml:5:19: sampling.model: no directory nowhere (or one of: default, virtual)"),
+        ("sampling: {model: .}", "recipe.yaml:5:19: sampling.model: . is not a model directory (no model_index.json)"),
+        ("name: ../x", "recipe.yaml:5:7: name: must be letters, digits, '.', '_' and '-', and start with a letter or digit"),
+        ("splits: {../x: 1.0}", "recipe.yaml:5:10: splits.../x: a split's name is letters, digits and '_', "
+                                "and not 'data' or 'minutiae'"),
+        ("prompt: {text: 'a {sensr} print'}", "recipe.yaml:5:16: prompt.text: unknown slot {sensr} (did you mean sensor?)"),
+        (
+            "prompt: {text: 'a {surface} print'}",
+            "recipe.yaml:5:16: prompt.text: asks for {surface}, but prompt.surface is null",
+        ),
+        (
+            "finger: {ten_fingers: true, position: left_thumb}",
+            "recipe.yaml:5:39: finger.position: cannot be chosen when ten_fingers is true: each subject has all ten",
+        ),
+        ("capture: {variation: .nan}", "recipe.yaml:5:22: capture.variation: must be a finite number, not nan"),
+        ("seed: 1\nseed: 2", 'recipe.yaml:6:1: found duplicate key "seed"'),
+        ("image: {width: 512", "recipe.yaml:6:1: expected ',' or '}', but got '<stream end>'"),
+        ("x: !!python/object/apply:os.system [ls]", "recipe.yaml:5:4: could not determine a constructor for the tag "
+                                                   "'tag:yaml.org,2002:python/object/apply:os.system'"),
+    ],
+)  # fmt: skip
+def test_one_clear_line_with_its_place(recipe, line, told):
+    path = recipe(f"# a comment\n---\nidentities: 2\nimpressions: 2\n{line}\n")
+    assert message(path) == told
+
+
+def test_missing_keys_are_told_together(recipe):
+    assert message(recipe("name: x\n")).splitlines() == [
+        "recipe.yaml: identities: is missing and has no default",
+        "recipe.yaml: impressions: is missing and has no default",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words"])
+def test_a_file_that_is_no_mapping(recipe, text):
+    assert message(recipe(text)).startswith("recipe.yaml:1:1: a mapping of keys to values is wanted here")
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    assert message(tmp_path / "none.yaml") == f"{tmp_path}/none.yaml: no such file or directory"
+    assert message(tmp_path) == f"{tmp_path}: is a directory"
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    assert message(tmp_path / "binary.yaml") == f"{tmp_path}/binary.yaml: is not UTF-8 text"
+    (tmp_path / "huge.yaml").write_text("# " + "x" * (1 << 20))
+    assert "larger than" in message(tmp_path / "huge.yaml")
+
+
+@pytest.mark.parametrize("text", ["&a [*a]", "identities: " + "[" * 5000, "{a: &a {b: *a}}"])
+def test_knotted_and_deep_yaml_is_refused_in_words(recipe, text):
+    assert message(recipe(text)).startswith("recipe.yaml")
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("sampling.stpes=8", "--set sampling.stpes=8: sampling.stpes: unknown key (did you mean steps?)"),
+        ("sampling={stpes: 8}", "--set sampling={stpes: 8}: sampling.stpes: unknown key (did you mean steps?)"),
+        ("sampling.steps=0", "--set sampling.steps=0: sampling.steps: must be at least 1, not 0"),
+        ("image.width.x=3", "--set image.width.x=3: image.width: must be a whole number, not {'x': 3}"),
+        ("steps", "--set steps: is not of the form key=value, as in --set sampling.steps=8"),
+        (".=3", "--set .=3: is not of the form key=value, as in --set sampling.steps=8"),
+        ("seed=[", "--set seed=[: the value is not YAML"),
+    ],
+)
+def test_options_are_told_as_options(recipe, option, told):
+    assert message(recipe(GOOD), option).startswith(told)
+
+
+def test_options_replace_values(recipe):
+    options = ["sampling.steps=8", "prompt.sensor={thermal: 1.0}", "gate=off", "gate.recall=0.5", "seed=9", "seed=10"]
+    loaded = load_recipe(recipe(GOOD), options).recipe
+    assert (loaded.sampling.steps, loaded.sampling.model, loaded.seed) == (8, "virtual", 10)
+    assert loaded.prompt.sensor == {"thermal": 1.0}
+    assert loaded.gate.recall == 0.5
+
+
+def test_deterministic_sampler_with_shared_steps_is_a_notice(recipe):
+    text = "identities: 2\nimpressions: 2\nsampling: {scheduler: ddim, steps: 20, shared_noise_steps: 4}\n"
+    assert load_recipe(recipe(text)).notices == (
+        "recipe.yaml:3:60: sampling.shared_noise_steps: ddim draws no noise between its steps: "
+        "only the initial noise is shared",
+    )
+    assert load_recipe(recipe(text.replace("ddim", "ddpm"))).notices == ()
+
+
+def test_styles_are_found_from_the_recipes_folder(tmp_path, monkeypatch):
+    (tmp_path / "looks").mkdir()
+    for name in ("b.png", "a.png"):
+        Image.new("L", (8, 8)).save(tmp_path / "looks" / name)
+    path = tmp_path / "recipe.yaml"
+    path.write_text("identities: 1\nimpressions: 1\nstyle: {images: [looks/*.png, looks/a.png]}\n")
+    monkeypatch.chdir("/")
+    assert [style.name for style in load_recipe(path).styles] == ["a.png", "b.png", "a.png"]
+
+
+def test_a_truncated_style_image_is_refused(recipe, tmp_path):
+    Image.effect_noise((64, 64), 50).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:900])
+    assert "cut.png is not an image that can be read" in message(recipe(GOOD + "style: {images: cut.png}\n"))
+
+
+def test_the_digest_is_of_the_meaning(recipe, tmp_path):
+    digest = load_recipe(recipe(GOOD)).digest
+    assert load_recipe(recipe("# other words\n" + GOOD + "gate: {retries: 3}\n")).digest == digest
+    assert load_recipe(recipe(GOOD), ["seed=4"]).digest != digest
+    Image.new("L", (8, 8)).save(tmp_path / "look.png")
+    styled = recipe(GOOD.replace("virtual", "default") + "style: {images: look.png}\n")
+    before = load_recipe(styled).digest
+    Image.new("L", (8, 8), 99).save(tmp_path / "look.png")
+    assert load_recipe(styled).digest != before
+
+
+@pytest.mark.parametrize("option", ["seed=3", "gate=off", "finger.pattern={whorl: 1.0}", "prompt.sensor=null"])
+def test_the_resolved_recipe_loads_again_and_means_the_same(recipe, option):
+    first = load_recipe(recipe(GOOD), [option, "sampling.model=default"])
+    assert load_recipe(recipe(recipe_yaml(first.recipe))).digest == first.digest
+
+
+def test_natural_pattern_is_the_default_and_has_the_natural_shares(recipe):
+    assert load_recipe(recipe(GOOD)).recipe.finger.pattern is None
+    assert load_recipe(recipe(GOOD), ["finger.pattern=natural"]).recipe.finger.pattern is None
+    assert sum(NATURAL_SHARES.values()) == pytest.approx(1)

@@ -1,0 +1,158 @@
+"""The plan: who and what is drawn from the seed alone, shares are kept, and shards hold whole identities."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from fpsynth.recipe import Recipe, make_plan
+from fpsynth.recipe.summary import summary
+from fpsynth.vocabulary import NATURAL_SHARES
+
+WORDS = {
+    "capture": {"acquisition": {"plain": 0.8, "rolled": 0.2}},
+    "prompt": {"sensor": {"optical": 0.5, "capacitive": 0.3, "ink": 0.2}, "quality": {"good": 0.6, "poor": 0.4}},
+    "splits": {"train": 0.75, "test": 0.25},
+}
+
+
+def recipe(identities: int = 8, impressions: int = 4, shard: int = 16, **parts) -> Recipe:
+    return Recipe.model_validate(
+        {"seed": 7, "identities": identities, "impressions": impressions, "output": {"shard_images": shard}}
+        | WORDS
+        | parts
+    )
+
+
+def rows(plan) -> list:
+    return [row for shard in plan.shards for row in plan.rows(shard)]
+
+
+def by_number(plan) -> dict:
+    return {(row.identity, row.impression): row for row in rows(plan)}
+
+
+def test_every_impression_of_every_identity_is_there_once():
+    plan = make_plan(recipe(23, 3))
+    assert sorted(by_number(plan)) == [(i, k) for i in range(23) for k in range(3)]
+    assert len(rows(plan)) == plan.images == 69
+
+
+def test_the_same_recipe_gives_the_same_plan_and_another_seed_another():
+    assert rows(make_plan(recipe())) == rows(make_plan(recipe()))
+    assert by_number(make_plan(recipe())) != by_number(make_plan(recipe(seed=8)))
+
+
+def test_more_identities_leave_the_first_ones_and_the_full_shards_unchanged():
+    few, many = make_plan(recipe(40)), make_plan(recipe(400))
+    assert by_number(few).items() <= by_number(many).items()
+    full = [shard for shard in few.shards if shard.images == 16]
+    assert len(full) >= 8
+    later = {(shard.split, shard.identities) for shard in many.shards}
+    assert all((shard.split, shard.identities) in later for shard in full)
+
+
+def test_more_impressions_leave_the_first_ones_unchanged():
+    assert by_number(make_plan(recipe(8, 4))).items() <= by_number(make_plan(recipe(8, 9))).items()
+
+
+def test_style_images_do_not_change_what_is_drawn():
+    plain, styled = make_plan(recipe()), make_plan(recipe(), styles=3)
+    assert [replace(row, style=None) for row in rows(styled)] == rows(plain)
+    assert {row.style for row in rows(styled)} == {0, 1, 2}
+
+
+@pytest.mark.parametrize(("impressions", "shard"), [(4, 16), (4, 18), (5, 5), (1, 1), (3, 1000)])
+def test_shards_hold_whole_identities(impressions, shard):
+    plan = make_plan(recipe(50, impressions, shard))
+    assert all(part.impressions == range(impressions) and part.images <= shard for part in plan.shards)
+    assert [part.index for part in plan.shards] == list(range(len(plan.shards)))
+
+
+def test_an_identity_larger_than_a_shard_is_cut():
+    plan = make_plan(recipe(2, 10, 4, splits="train"))
+    assert [(shard.identities, shard.impressions) for shard in plan.shards[:3]] == [
+        ((0,), range(0, 4)),
+        ((0,), range(4, 8)),
+        ((0,), range(8, 10)),
+    ]
+
+
+@pytest.mark.parametrize("identities", [8, 20, 100, 1000])
+def test_splits_and_classes_keep_to_their_shares_at_every_size(identities):
+    plan = make_plan(recipe(identities, 1))
+    who = [row.who for row in rows(plan)]
+    assert Counter(w.split for w in who)["test"] == pytest.approx(identities / 4, abs=1.5)
+    patterns = Counter(w.pattern for w in who)
+    for pattern, share in NATURAL_SHARES.items():
+        assert patterns[pattern] == pytest.approx(identities * share, abs=2.5)
+
+
+def test_classes_are_as_frequent_in_each_split():
+    who = [row.who for row in rows(make_plan(recipe(4000, 1)))]
+    for split in ("train", "test"):
+        inside = [w.pattern for w in who if w.split == split]
+        for pattern, share in NATURAL_SHARES.items():
+            assert inside.count(pattern) / len(inside) == pytest.approx(share, abs=0.02)
+
+
+def test_words_keep_to_their_shares_and_are_independent():
+    found = rows(make_plan(recipe(1000, 4)))
+    joint = Counter((row.acquisition, row.sensor, row.quality) for row in found)
+    for acquisition, a in WORDS["capture"]["acquisition"].items():
+        for sensor, s in WORDS["prompt"]["sensor"].items():
+            for quality, q in WORDS["prompt"]["quality"].items():
+                assert joint[acquisition, sensor, quality] / len(found) == pytest.approx(a * s * q, abs=0.025)
+
+
+def test_left_out_slots_are_none():
+    row = rows(make_plan(recipe(1, 1, prompt={"sensor": None, "quality": None, "skin": None})))[0]
+    assert (row.sensor, row.quality, row.skin, row.pressure, row.surface) == (None,) * 5
+    assert row.words["pattern"] == row.who.pattern
+
+
+def test_ten_fingers_make_a_subject_and_stay_in_one_split():
+    who = [row.who for row in rows(make_plan(recipe(200, 1, finger={"ten_fingers": True})))]
+    for subject in range(20):
+        hand = sorted((w for w in who if w.subject == subject), key=lambda w: w.identity)
+        assert [w.finger for w in hand] == list(range(1, 11))
+        assert len({w.split for w in hand}) == 1
+    ulnar = Counter(w.pattern for w in who if w.finger in (3, 4, 5))
+    assert ulnar["right_loop"] > 5 * ulnar["left_loop"]  # right hands: ulnar loops open to the right
+
+
+def test_drawn_positions():
+    position = {"right_index": 0.5, "left_thumb": 0.5}
+    who = [row.who for row in rows(make_plan(recipe(100, 1, finger={"position": position})))]
+    assert {w.finger for w in who} == {2, 6}
+    assert sum(w.finger == 2 for w in who) == pytest.approx(50, abs=2)
+    assert [w.subject for w in who] == [w.identity for w in who]
+
+
+def test_the_draws_are_those_of_every_dataset_ever_made():
+    first = by_number(make_plan(recipe()))
+    assert [(first[i, 0].who.pattern, first[i, 0].who.split) for i in range(8)] == [
+        ("right_loop", "train"),
+        ("tented_arch", "train"),
+        ("right_loop", "train"),
+        ("left_loop", "train"),
+        ("whorl", "test"),
+        ("left_loop", "train"),
+        ("whorl", "train"),
+        ("right_loop", "train"),
+    ]
+    assert [(first[0, k].sensor, first[0, k].acquisition) for k in range(4)] == [
+        ("ink", "plain"),
+        ("capacitive", "rolled"),
+        ("capacitive", "plain"),
+        ("ink", "plain"),
+    ]
+
+
+def test_the_summary_counts_the_rows():
+    plan = make_plan(recipe(40), styles=2)
+    facts = summary(plan)
+    assert facts["images"] == 160 == sum(split["images"] for split in facts["splits"].values())
+    assert facts["shards"] == len(plan.shards) == sum(split["shards"] for split in facts["splits"].values())
+    assert facts["images_by"]["sensor"] == dict(Counter(row.sensor for row in rows(plan)))
+    assert sum(facts["identities_by_pattern"].values()) == 40

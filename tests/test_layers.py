@@ -1,0 +1,73 @@
+"""A folder imports only from those before it in the flow, and torch only where tensors live."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "fpsynth"
+FLOW = (
+    ("errors", "vocabulary", "rng", "minutiae"),
+    ("console", "engine"),
+    ("recipe",),
+    ("finger",),
+    ("impression",),
+    ("sensor",),
+    ("conditioning",),
+    ("diffusion",),
+    ("training",),
+    ("gate", "dataset"),
+    ("inspect",),
+    ("scene",),
+    ("render",),
+    ("generate",),
+    ("cli",),
+    ("__main__",),
+)
+"""The flow; those in one pair of brackets may use each other."""
+
+RANK = {name: rank for rank, names in enumerate(FLOW) for name in names}
+LIGHT = ("errors", "vocabulary", "rng", "recipe", "console", "engine", "cli", "generate")
+"""Parts that --help and --dry-run load."""
+HEAVY = {"torch", "diffusers", "transformers", "cv2", "pyarrow", "datasets", "skimage", "PIL", "ray"}
+
+FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+def part(path: Path) -> str:
+    relative = path.relative_to(ROOT)
+    return relative.parts[0].removesuffix(".py")
+
+
+def imports(tree: ast.AST, top: bool) -> set[str]:
+    """Dotted names that are imported; top: only when the module itself is imported (not by types or inside functions)."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        inner = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if not (top and (inner or typing_only)):
+            waiting.extend(ast.iter_child_nodes(node))
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_up_the_flow(path):
+    here = part(path)
+    assert here in RANK, f"{here} has no place in the flow"
+    for name in imports(ast.parse(path.read_text()), top=False):
+        if name.startswith("fpsynth.") and not name.startswith("fpsynth.__"):
+            there = name.split(".")[1]
+            assert RANK[there] <= RANK[here], f"{path.name} imports {name}, which comes later in the flow"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if part(p) in LIGHT], ids=lambda path: str(path.relative_to(ROOT)))
+def test_light_parts_import_nothing_heavy(path):
+    for name in imports(ast.parse(path.read_text()), top=True):
+        assert name.split(".")[0] not in HEAVY, f"{path.name} imports {name} when it is loaded"
