@@ -1,0 +1,124 @@
+"""Distillation losses against a distribution whose exact velocity is known: every pixel is -1 or +1."""
+
+import pytest
+import torch
+from diffusers import DDPMScheduler, TCDScheduler
+from torch import nn
+
+from fpsynth.training.diffuse import Diffusion, stratified_times
+from fpsynth.training.losses import Pupil, lcm_loss, phase_edge, phased_loss, pseudo_huber, teacher_times
+
+ALPHAS = DDPMScheduler(beta_schedule="squaredcos_cap_v2").alphas_cumprod
+DIFFUSION = Diffusion(ALPHAS)
+STARTS = torch.tensor([999, 759, 499, 259])
+
+
+def exact(z, t, control):
+    """E[v | z] where x0 is -1 or +1 with equal odds: E[x0 | z] = tanh(a z / s^2)."""
+    a, s = DIFFUSION.scales(t)
+    x0 = torch.tanh(a * z / s.square())
+    return a * (z - a * x0) / s - s * x0
+
+
+class Corrected(nn.Module):
+    """The exact teacher plus a small learnt correction, 0 at the start: a student that begins as its teacher."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Conv2d(4, 64, 1), nn.SiLU(), nn.Conv2d(64, 64, 1), nn.SiLU(), nn.Conv2d(64, 1, 1))
+        nn.init.zeros_(self.net[-1].weight)
+        nn.init.zeros_(self.net[-1].bias)
+
+    def forward(self, z, t, control):
+        a, s = (x.expand_as(z) for x in DIFFUSION.scales(t))
+        return exact(z, t, control) + self.net(torch.cat([z, a, s, exact(z, t, control)], 1))
+
+
+def run_ddim(velocity, z, times):
+    for here, there in zip(times, [*times[1:], 0], strict=True):
+        t, to = torch.full((len(z),), here), torch.full((len(z),), there)
+        z = DIFFUSION.jump(z, velocity(z, t, None), t, to)
+    return z
+
+
+def test_clean_and_jump_invert_the_noising():
+    g = torch.Generator().manual_seed(0)
+    x0, e = torch.randn(5, 2, 3, 3, generator=g), torch.randn(5, 2, 3, 3, generator=g)
+    t = torch.tensor([10, 300, 500, 700, 900])
+    z, v = DIFFUSION.noisy(x0, e, t), DIFFUSION.velocity(x0, e, t)
+    assert torch.allclose(DIFFUSION.clean(z, v, t), x0, atol=1e-4)
+    assert torch.allclose(DIFFUSION.jump(z, v, t, t // 2), DIFFUSION.noisy(x0, e, t // 2), atol=1e-4)
+
+
+def test_velocity_is_the_scheduler_s():
+    scheduler = DDPMScheduler(beta_schedule="squaredcos_cap_v2")
+    x0, e, t = torch.randn(3, 1, 2, 2), torch.randn(3, 1, 2, 2), torch.tensor([5, 500, 990])
+    assert torch.allclose(DIFFUSION.velocity(x0, e, t), scheduler.get_velocity(x0, e, t), atol=1e-6)
+    assert torch.allclose(DIFFUSION.noisy(x0, e, t), scheduler.add_noise(x0, e, t), atol=1e-6)
+
+
+def test_phase_edges_lie_on_the_sampled_grid():
+    scheduler = TCDScheduler(beta_schedule="squaredcos_cap_v2")
+    scheduler.set_timesteps(4)
+    assert scheduler.timesteps.tolist() == STARTS.tolist()
+    t = torch.tensor([999, 979, 779, 759, 739, 499, 259, 239, 19])
+    assert phase_edge(t, STARTS).tolist() == [759, 759, 759, 499, 499, 259, 0, 0, 0]
+    assert set(STARTS.tolist()) <= set(teacher_times(1000, 20).tolist())
+
+
+def test_times_are_stratified():
+    times = stratified_times(torch.Generator().manual_seed(1), 10, 1000)
+    assert sorted(int(t) // 100 for t in times) == list(range(10))
+
+
+def test_pseudo_huber_is_square_when_small_and_straight_when_large():
+    zero = torch.zeros(4)
+    assert float(pseudo_huber(zero + 1e-3, zero, 1.0)) == pytest.approx(0.5e-6, rel=0.2)
+    assert float(pseudo_huber(zero + 100, zero, 1.0)) == pytest.approx(99, rel=0.01)
+
+
+def test_control_is_asked_once_a_place():
+    asked = []
+
+    def control(z, t):
+        asked.append(int(t[0]))
+        return None
+
+    pupil = Pupil(exact, exact, control, DIFFUSION, 20)
+    x = torch.zeros(2, 1, 1, 1)
+    phased_loss(pupil, x, x + 1, torch.tensor([539, 539]), STARTS, 0.01)
+    assert asked == [539, 519]
+
+
+@pytest.mark.parametrize("method", ["phased", "lcm"])
+def test_student_jumps_where_the_teacher_crawls(method):
+    """phased: 4 student steps go where 50 teacher steps go. lcm: so does one student step from t = 299."""
+    student = Corrected()
+    pupil = Pupil(student, exact, lambda z, t: None, DIFFUSION, 20)
+    times = teacher_times(1000, 20) if method == "phased" else teacher_times(1000, 20)[:15]
+    optimizer = torch.optim.Adam(student.parameters(), lr=5e-3)
+    falling = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, 500)
+    g = torch.Generator().manual_seed(3)
+    for _ in range(500):
+        x0 = torch.randint(0, 2, (64, 1, 6, 6), generator=g) * 2.0 - 1
+        noise, t = torch.randn(x0.shape, generator=g), times[torch.randint(len(times), (64,), generator=g)]
+        arguments = (x0, noise, t, STARTS, 0.01) if method == "phased" else (x0, noise, t, 0.01)
+        loss = (phased_loss if method == "phased" else lcm_loss)(pupil, *arguments)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        falling.step()
+    start = torch.randn(256, 1, 6, 6, generator=g)
+    with torch.no_grad():
+        if method == "phased":
+            truth = run_ddim(exact, start, teacher_times(1000, 20).flip(0).tolist())
+            few = STARTS.tolist()
+        else:
+            z0 = torch.randint(0, 2, start.shape, generator=g) * 2.0 - 1
+            start = DIFFUSION.noisy(z0, start, torch.full((256,), 299))
+            truth = run_ddim(exact, start, teacher_times(1000, 20)[:15].flip(0).tolist())
+            few = [299]
+        before = (run_ddim(exact, start, few) - truth).abs().mean()
+        after = (run_ddim(student, start, few) - truth).abs().mean()
+    assert after < 0.6 * before
