@@ -9,7 +9,7 @@ from fpsynth.dataset.card import COUNTED, Tally, card
 from fpsynth.dataset.files import leftovers, replacing, write_bytes
 from fpsynth.dataset.manifest import ShardRecord
 from fpsynth.dataset.row import Row, metadata_features
-from fpsynth.dataset.shard import parquet_writer, write_parquet_shard, write_png_shard
+from fpsynth.dataset.shard import ROW_GROUP, parquet_writer, write_parquet_shard, write_png_shard
 from fpsynth.dataset.spec import PARTS, RESERVED, DatasetSpec, is_split_name, shard_path
 from fpsynth.errors import UserError
 
@@ -100,7 +100,7 @@ class DatasetWriter:
             target = self.root / split / "metadata.parquet"
             with replacing(target) as temporary, parquet_writer(temporary, schema, image=False) as writer:
                 for part in parts:
-                    for group in pq.ParquetFile(part).iter_batches(batch_size=4096):
+                    for group in pq.ParquetFile(part).iter_batches(batch_size=ROW_GROUP):
                         writer.write_batch(group)
             self._tally(tally, target, split)
             records.append(self._record(target, split))

@@ -1,0 +1,162 @@
+"""bozorth3 over many pairs: in parallel, kept by the digest of what was compared; and what the scores come to."""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpsynth.dataset.files import write_bytes
+from fpsynth.inspect.figures import quartiles
+from fpsynth.inspect.item import Fault
+from fpsynth.inspect.matching import FAR, Scores, bootstrap, draw_pairs, rates
+from fpsynth.inspect.record import Record
+from fpsynth.inspect.scan import Progress, parallel
+from fpsynth.inspect.suspects import label_faults, lone_identities
+
+BATCH = 100
+"""Comparisons that go to a process together."""
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Templates (nbis's bytes) and index pairs to compare."""
+
+    templates: Mapping[int, bytes]
+    pairs: tuple[Pair, ...]
+
+
+def compare_batch(batch: Batch) -> list[int]:
+    """bozorth3 scores of the pairs."""
+    loaded = {i: _load(template) for i, template in batch.templates.items()}
+    return [loaded[a].compare(loaded[b]) for a, b in batch.pairs]
+
+
+@cache
+def _reader() -> Any:
+    from fpsynth.gate.extractor import extractor
+
+    return extractor()
+
+
+def _load(template: bytes) -> Any:
+    return _reader().load_iso_19794_2_2005(template)
+
+
+@dataclass(frozen=True)
+class Comparer:
+    """Where and how comparisons run."""
+
+    workers: int = 1
+    progress: Progress | None = None
+    cache: Path | None = None
+
+    def scores(self, templates: Sequence[bytes], pairs: Sequence[Pair]) -> list[int]:
+        """bozorth3 scores of pairs of templates (nbis's bytes), in their order."""
+        path = self._path(templates, pairs)
+        known = _read(path, len(pairs))
+        if known is not None:
+            return known
+        scores = self._compare(templates, pairs)
+        _write(path, scores)
+        return scores
+
+    def _compare(self, templates: Sequence[bytes], pairs: Sequence[Pair]) -> list[int]:
+        parts = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
+        batches = [Batch({i: templates[i] for pair in part for i in pair}, tuple(part)) for part in parts]
+        scores: list[int] = []
+        with parallel(min(self.workers, len(batches))) as mapper:
+            for found in mapper(compare_batch, batches):
+                scores.extend(found)
+                if self.progress is not None:
+                    self.progress("comparisons", len(scores), len(pairs))
+        return scores
+
+    def _path(self, templates: Sequence[bytes], pairs: Sequence[Pair]) -> Path | None:
+        if self.cache is None or len(pairs) < BATCH:
+            return None
+        total = hashlib.sha256(json.dumps(list(pairs)).encode())
+        for template in templates:
+            total.update(hashlib.sha256(template).digest())
+        return self.cache / f"{total.hexdigest()}.scores.z"
+
+
+def _read(path: Path | None, count: int) -> list[int] | None:
+    try:
+        scores = json.loads(zlib.decompress(path.read_bytes())) if path is not None and path.exists() else None
+    except (OSError, ValueError, zlib.error):
+        return None
+    return scores if isinstance(scores, list) and len(scores) == count else None
+
+
+def _write(path: Path | None, scores: list[int]) -> None:
+    """Keep scores; a cache that cannot be written is no reason to stop."""
+    if path is None:
+        return
+    try:
+        write_bytes(path, zlib.compress(json.dumps(scores).encode()))
+    except OSError:
+        return
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Scores of a dataset, their figures, and what they say of its labels."""
+
+    scores: Scores
+    figures: dict[str, Any]
+    faults: list[Fault]
+    notices: list[str]
+
+
+def match(records: Sequence[Record], comparer: Comparer) -> Matching | None:
+    """Compare the judged images of a dataset, mated and non-mated. None where there is nothing to compare."""
+    judged = [r for r in records if r.judged is not None]
+    templates = [r.judged.template for r in judged if r.judged is not None]
+    pairs, owner = draw_pairs([r.identity for r in judged])
+    if not len(pairs.mated) or not len(pairs.non_mated):
+        return None
+    every = comparer.scores(templates, _tuples(np.concatenate([pairs.mated, pairs.non_mated])))
+    cut = len(pairs.mated)
+    scores = Scores(pairs, np.array(every[:cut], float), np.array(every[cut:], float), owner)
+    closer = Comparer(1, None, comparer.cache)
+    faults = label_faults(judged, scores, lambda more: closer.scores(templates, more))
+    lone = lone_identities(judged, scores)
+    notices = [f"no two images match of {len(lone)} identities: {', '.join(lone[:5])}"] if lone else []
+    return Matching(
+        scores, {"bozorth3": score_figures(scores), "identities_without_a_match": len(lone)}, faults, notices
+    )
+
+
+def _tuples(pairs: np.ndarray) -> list[Pair]:
+    return [(a, b) for a, b in pairs.tolist()]
+
+
+def score_figures(scores: Scores) -> dict[str, Any]:
+    """Error rates with 95 % intervals, and the two distributions."""
+    intervals = bootstrap(scores)
+    names = ("eer", *(f"tar_at_far_{far:g}" for far in FAR))
+    figures: dict[str, Any] = {
+        name: {"value": round(value, 4), "low": round(low, 4), "high": round(high, 4)}
+        for name, value, low, high in zip(
+            names, rates(scores.mated, scores.non_mated).values(), *intervals, strict=True
+        )
+    }
+    pairs = scores.pairs
+    return figures | {
+        "mated": {"pairs": len(pairs.mated), "possible": pairs.possible_mated, **quartiles(scores.mated)},
+        "non_mated": {
+            "pairs": len(pairs.non_mated),
+            "possible": pairs.possible_non_mated,
+            "mean": round(float(scores.non_mated.mean()), 2),
+            "p99": float(np.percentile(scores.non_mated, 99)),
+            "most": float(scores.non_mated.max()),
+        },
+    }

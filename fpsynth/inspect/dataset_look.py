@@ -1,0 +1,193 @@
+"""Looking at a dataset: read everything once, measure, compare, and say what is broken."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from fpsynth.dataset import manifest as manifests
+from fpsynth.errors import DamagedFile, UserError
+from fpsynth.gate import available
+from fpsynth.inspect import figures, integrity
+from fpsynth.inspect.asked import asked_shares, recipe_of
+from fpsynth.inspect.comparisons import Comparer, match
+from fpsynth.inspect.item import Fault
+from fpsynth.inspect.matching import Scores
+from fpsynth.inspect.record import Record
+from fpsynth.inspect.scan import Progress, Scan, Task, cache_folder, scan_all
+from fpsynth.inspect.source import Source, open_source
+
+SYSTEMATIC = 0.5
+"""Share of the judged images with the same error in their truth that makes it an error of the dataset."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How to look: judges (None: where they are installed), images in depth, ppi of plain folders, processes, cache."""
+
+    judges: bool | None = None
+    limit: int = 2000
+    ppi: float = 500
+    workers: int | None = None
+    cache: bool = True
+
+
+@dataclass(frozen=True)
+class DatasetLook:
+    """What was seen: the figures, the records they come from, the scores, what is broken and what is worth knowing."""
+
+    path: Path
+    source: Source
+    recipe: Mapping[str, Any]
+    figures: dict[str, Any]
+    records: list[Record]
+    scores: Scores | None
+    faults: list[Fault]
+    notices: list[str] = field(default_factory=list)
+
+
+def look_at_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> DatasetLook:
+    """Look at the dataset in path. Raises UserError where there is none, or where judges are asked for and missing."""
+    manifest, faults, notices = _manifest(path)
+    judges = _judges(depth, notices)
+    source = open_source(path, manifest)
+    workers = depth.workers or os.cpu_count() or 1
+    scans = _scan(source, depth, judges, workers, progress)
+    records = [record for scan in scans for record in scan.records]
+    for scan in scans:
+        faults.extend(scan.faults)
+    recipe = recipe_of(manifest)
+    shares = figures.share_figures(figures.word_counts(records), asked_shares(recipe, records))
+    faults.extend(_whole(source, manifest, scans, records, shares))
+    faults.extend(_wrong_truth(records))
+    found = _figures(source, records, shares)
+    matching = match(records, Comparer(workers, progress, _cache(depth))) if judges else None
+    if matching is not None:
+        found["judges"] |= matching.figures
+        faults.extend(matching.faults)
+        notices.extend(matching.notices)
+    scores = matching.scores if matching is not None else None
+    return DatasetLook(path, source, recipe, found, records, scores, faults, notices)
+
+
+def _cache(depth: Depth) -> Path | None:
+    return cache_folder() if depth.cache else None
+
+
+def _manifest(path: Path) -> tuple[dict[str, Any] | None, list[Fault], list[str]]:
+    try:
+        manifest = manifests.read(path) if path.is_dir() else None
+    except DamagedFile as error:
+        return None, [Fault("damaged file", manifests.NAME, str(error))], []
+    if manifest is not None and not manifest.get("complete"):
+        return manifest, [], ["the dataset is not finished: run the command that makes it again"]
+    return manifest, [], []
+
+
+def _judges(depth: Depth, notices: list[str]) -> bool:
+    if depth.judges and not available():
+        raise UserError("judges are asked for, but the extra 'judges' (nbis-python) is not installed")
+    if depth.judges is None and not available():
+        notices.append("not judged: the extra 'judges' (nbis-python) is not installed")
+    return available() if depth.judges is None else depth.judges
+
+
+def _scan(source: Source, depth: Depth, judges: bool, workers: int, progress: Progress | None) -> list[Scan]:
+    """One look at everything where that is little; else a light one, and one in depth at whole identities."""
+    cache = _cache(depth)
+
+    def tasks(samples: Mapping[int, frozenset[int]] | None) -> list[Task]:
+        return [
+            Task(i, unit, None if samples is None else samples.get(i, frozenset()), judges, depth.ppi, cache)
+            for i, unit in enumerate(source.units)
+        ]
+
+    if _total(source) <= depth.limit:
+        return scan_all(tasks(None), workers, progress)
+    light = scan_all(tasks({}), workers, progress)
+    samples = _sample([record for scan in light for record in scan.records], depth.limit)
+    deep = iter(scan_all([task for task in tasks(samples) if task.sample], workers, progress))
+    return [next(deep) if index in samples else scan for index, scan in enumerate(light)]
+
+
+def _total(source: Source) -> int:
+    total = 0
+    for unit in source.units:
+        try:
+            total += unit.count()
+        except (OSError, ValueError, pa.ArrowException):
+            continue
+    return total
+
+
+def _sample(records: Sequence[Record], limit: int) -> dict[int, frozenset[int]]:
+    """Image numbers by unit: identities evenly over the dataset, whole, up to the limit."""
+    sizes = Counter(record.identity for record in records)
+    names = list(sizes)
+    count = max(2, limit * len(names) // max(len(records), 1))
+    chosen = {names[i * len(names) // count] for i in range(min(count, len(names)))}
+    samples: dict[int, set[int]] = defaultdict(set)
+    for record in records:
+        if record.identity in chosen:
+            samples[record.unit].add(record.number)
+    return {unit: frozenset(numbers) for unit, numbers in samples.items()}
+
+
+def _whole(
+    source: Source,
+    manifest: Mapping[str, Any] | None,
+    scans: Sequence[Scan],
+    records: Sequence[Record],
+    shares: Mapping[str, Any],
+) -> Iterator[Fault]:
+    yield from integrity.check_copies(records)
+    yield from integrity.check_splits(records)
+    if not source.ours or manifest is None:
+        return
+    if manifest.get("complete"):
+        listed = manifests.shard_records(dict(manifest))
+        names = {unit.name: scan.digest for unit, scan in zip(source.units, scans, strict=True)}
+        if source.form == "png":
+            names = dict.fromkeys(names)
+        rows: Counter[str] = Counter()
+        for unit, scan in zip(source.units, scans, strict=True):
+            if scan.digest is not None:
+                rows[unit.name] += unit.count()
+        yield from integrity.check_files(source.root, listed, names)
+        yield from integrity.check_rows(listed, rows)
+        if not any(scan.digest is None for scan in scans):
+            yield from integrity.check_labels(records)
+    yield from integrity.check_words(records)
+    yield from integrity.check_shares(shares)
+
+
+def _figures(source: Source, records: Sequence[Record], shares: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": "dataset",
+        "format": source.form,
+        "made_by_fpsynth": source.ours,
+        **figures.count_figures(records),
+        "shares": shares,
+        "image": figures.image_figures(records),
+        "minutiae": figures.truth_figures(records),
+        "gate": figures.gate_figures(records),
+        "judges": figures.judge_figures(records),
+    }
+
+
+def _wrong_truth(records: Sequence[Record]) -> list[Fault]:
+    """Images whose truth is turned, mirrored or shifted; one fault where most of the dataset is."""
+    told = [r for r in records if r.judged is not None and r.judged.tally is not None]
+    wrong = [(r, r.judged.wrong) for r in told if r.judged is not None and r.judged.wrong is not None]
+    kinds = Counter(text.split(" by ")[0] for _, text in wrong)
+    faults = []
+    for kind, count in kinds.items():
+        if count >= SYSTEMATIC * len(told):
+            faults.append(Fault("truth", "minutiae", f"{kind}, in {count} of {len(told)} images"))
+    systematic = {kind for kind, count in kinds.items() if count >= SYSTEMATIC * len(told)}
+    faults.extend(Fault("truth", r.name, text) for r, text in wrong if text.split(" by ")[0] not in systematic)
+    return faults
