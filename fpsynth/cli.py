@@ -95,15 +95,21 @@ def generate(
 )
 def inspect(
     path: Annotated[Path, typer.Argument(help="a dataset, a recipe or a model directory")],
-    sheet: Annotated[Path | None, typer.Option(help="also write a contact sheet of a dataset (PNG)")] = None,
-    judges: Annotated[bool, typer.Option(help="also measure with NIST's tools, where they are installed")] = True,
+    sheet: Annotated[Path | None, typer.Option(help="write a contact sheet of a dataset (PNG)")] = None,
+    html: Annotated[Path | None, typer.Option(help="write a report")] = None,
+    against: Annotated[Path | None, typer.Option(help="a second dataset to set beside it")] = None,
+    judges: Annotated[bool | None, typer.Option(help="measure with NIST's tools (default: where installed)")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="images to measure in depth")] = 2000,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Look at a dataset, a recipe or a model."""
-    from fpsynth.inspect.look import inspect_path
+    from fpsynth.inspect.look import Options, inspect_path
 
-    inspect_path(path, sheet=sheet, judges=judges, console=_console(json, quiet))
+    look = inspect_path(path, Options(judges=judges, sheet=sheet, html=html, against=against, limit=limit))
+    console = _console(json, quiet)
+    console.result(look.figures, look, brief=str(path))
+    raise typer.Exit(look.exit_code)
 
 
 @app.command(
@@ -145,7 +151,7 @@ def main() -> NoReturn:
 def _exit_code() -> int:
     console = Console()
     try:
-        app()
+        app(prog_name="fpsynth")
     except SystemExit as end:
         if end.code == INTERRUPTED:
             console.error("interrupted; the same command again goes on from here")
@@ -156,17 +162,21 @@ def _exit_code() -> int:
     except UserError as error:
         console.error(str(error))
         return USAGE
+    except OSError as error:
+        return _failure(console, error, f"{error.filename or 'fpsynth'}: {(error.strerror or str(error)).lower()}")
     except Exception as error:
         return _failure(console, error)
     return DONE
 
 
-def _failure(console: Console, error: Exception) -> int:
-    """A bug, or a machine that fails: what and where, and the whole traceback when it is asked for."""
+def _failure(console: Console, error: Exception, text: str = "") -> int:
+    """A bug, or (with a text) a machine that fails; the whole traceback where it is asked for."""
     if os.environ.get("FPSYNTH_DEBUG"):
         traceback.print_exception(error)
+    elif text:
+        console.error(text)
     else:
         last = traceback.extract_tb(error.__traceback__)[-1]
         console.error(f"fpsynth failed: {type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})")
-        console.error("this is not the recipe's fault; FPSYNTH_DEBUG=1 shows the traceback, please report it")
+        console.error("this is a mistake of the program; with FPSYNTH_DEBUG=1 it shows the traceback to report")
     return FAILURE

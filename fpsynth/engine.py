@@ -7,31 +7,32 @@ from fpsynth.errors import UserError
 
 R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
+J = TypeVar("J")
 Tick = Callable[[int], None]
 
 
 class Worker(Protocol[R_co]):
     """Does one piece of work; calls tick(n) whenever n more units of it are done."""
 
-    def __call__(self, task: int, tick: Tick) -> R_co:
+    def __call__(self, task: int, tick: Tick, /) -> R_co:
         """Do the piece and say what came of it."""
 
 
 def run(
-    make: Callable[[], Worker[R]], tasks: Sequence[int], tick: Tick, workers: int = 1, gpus: float = 0.0
+    make: Callable[[J], Worker[R]], job: J, tasks: Sequence[int], tick: Tick, workers: int = 1, gpus: float = 0.0
 ) -> Iterator[tuple[int, R]]:
-    """Yield (task, result) as pieces are finished, in any order. make builds a worker where the work is done.
+    """Yield (task, result) as pieces are finished, in any order. make(job) builds a worker where the work is done.
 
     With one worker the pieces run in this process, with more on as many Ray actors, each with gpus GPUs. Raises
     UserError when Ray is wanted and not installed; what a worker raises comes through.
     """
     if not tasks:
         return iter(())
-    return _here(make, tasks, tick) if workers == 1 else _on_ray(make, tasks, tick, workers, gpus)
+    return _here(make, job, tasks, tick) if workers == 1 else _on_ray(make, job, tasks, tick, workers, gpus)
 
 
-def _here(make: Callable[[], Worker[R]], tasks: Sequence[int], tick: Tick) -> Iterator[tuple[int, R]]:
-    worker = make()
+def _here(make: Callable[[J], Worker[R]], job: J, tasks: Sequence[int], tick: Tick) -> Iterator[tuple[int, R]]:
+    worker = make(job)
     for task in tasks:
         yield task, worker(task, tick)
 
@@ -52,8 +53,8 @@ def require_ray() -> Any:
 class _Actor:
     """A worker that lives on a Ray actor, and the units of work it did in its last piece."""
 
-    def __init__(self, make: Callable[[], Worker[Any]]) -> None:
-        self.worker = make()
+    def __init__(self, make: Callable[[Any], Worker[Any]], job: Any) -> None:
+        self.worker = make(job)
 
     def do(self, task: int) -> tuple[int, Any, int]:
         """(task, result, units of work)."""
@@ -63,7 +64,7 @@ class _Actor:
 
 
 def _on_ray(
-    make: Callable[[], Worker[R]], tasks: Sequence[int], tick: Tick, workers: int, gpus: float
+    make: Callable[[J], Worker[R]], job: J, tasks: Sequence[int], tick: Tick, workers: int, gpus: float
 ) -> Iterator[tuple[int, R]]:
     ray = require_ray()
     started = _start(ray)
@@ -73,7 +74,7 @@ def _on_ray(
         cpus = max(1.0, ray.cluster_resources().get("CPU", 1.0) // workers)
         options = {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 2, "max_task_retries": 2}
         actor = ray.remote(**options)(_Actor)
-        pool = ActorPool([actor.remote(make) for _ in range(min(workers, len(tasks)))])
+        pool = ActorPool([actor.remote(make, job) for _ in range(min(workers, len(tasks)))])
         for task, result, units in pool.map_unordered(lambda a, task: a.do.remote(task), tasks):
             tick(units)
             yield task, result

@@ -40,7 +40,7 @@ def part(path: Path) -> str:
 
 
 def imports(tree: ast.AST, top: bool) -> set[str]:
-    """Dotted names that are imported; top: only when the module itself is imported (not by types or inside functions)."""
+    """Dotted names that are imported; top: only those needed to load the module (not for types, not in functions)."""
     found: set[str] = set()
     waiting: list[ast.AST] = [tree]
     while waiting:

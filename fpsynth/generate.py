@@ -1,0 +1,210 @@
+"""The main job on one page: a recipe becomes a plan, the plan's shards become rows, and the rows a dataset."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fpsynth import __version__, engine
+from fpsynth.console import Console, Table, clock, size
+from fpsynth.errors import UserError
+from fpsynth.recipe import LoadedRecipe, Plan, load_recipe, make_plan, recipe_yaml
+from fpsynth.recipe.summary import summary
+
+if TYPE_CHECKING:
+    from fpsynth.dataset import DatasetSpec, DatasetWriter, Row
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the command line asks for. out None: out/NAME; batch None: by the kind of device."""
+
+    recipe: Path
+    overrides: tuple[str, ...] = ()
+    out: Path | None = None
+    device: str = "auto"
+    batch: int | None = None
+    workers: int = 1
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs to make any shard, wherever it runs."""
+
+    loaded: LoadedRecipe
+    root: Path
+    spec: "DatasetSpec"
+    device: str
+    batch: int
+
+    @property
+    def plan(self) -> Plan:
+        """The recipe unrolled."""
+        return make_plan(self.loaded.recipe, len(self.loaded.styles))
+
+
+class ShardMaker:
+    """Makes shards: finger -> impression -> image -> gate -> row -> file."""
+
+    def __init__(self, job: Job) -> None:
+        from fpsynth.dataset import DatasetWriter
+        from fpsynth.render import open_renderer
+        from fpsynth.scene import Scenes
+
+        self.plan = job.plan
+        self.writer = DatasetWriter(job.root, job.spec)
+        self.scenes = Scenes(job.loaded.recipe)
+        self.renderer = open_renderer(job.loaded, job.device)
+        self.batch = job.batch
+
+    def __call__(self, index: int, tick: engine.Tick) -> int:
+        """Write the shard of this index, whole or not at all. Returns its number of images."""
+        return self.writer.write(index, self.rows(index, tick))
+
+    def rows(self, index: int, tick: engine.Tick) -> Iterator["Row"]:
+        """The finished rows of a shard. Batches are fixed by the plan: they start anew in every shard."""
+        from fpsynth.render import render_batch
+        from fpsynth.scene import batches
+
+        for batch in batches(self.plan.rows(self.plan.shards[index]), self.batch):
+            scenes = [self.scenes.build(row) for row in batch]
+            yield from render_batch(scenes, self.renderer, self.plan.recipe)
+            tick(len(batch))
+
+
+def generate(order: Order, console: Console) -> bool:
+    """Make the dataset, or what is missing of it. False when it is whole but some images failed the gate.
+
+    Raises UserError, before anything is written, for what a person can put right.
+    """
+    start = time.monotonic()
+    loaded = _load(order, console)
+    job = _job(order, loaded, console)
+    writer = _writer(job)
+    writer.prepare(order.overwrite)
+    made = _make_shards(job, writer.missing(), order.workers, console)
+    writer.finish()
+    verdicts = _verdicts(job.root)
+    _report(job, made, verdicts, time.monotonic() - start, console)
+    return not verdicts.get("failed")
+
+
+def show_plan(order: Order, console: Console) -> None:
+    """Print what generate would make."""
+    loaded = _load(order, console)
+    facts = summary(make_plan(loaded.recipe, len(loaded.styles)))
+    console.result(facts, plan_table(facts), brief=str(facts["images"]))
+
+
+def _load(order: Order, console: Console) -> LoadedRecipe:
+    loaded = load_recipe(order.recipe, order.overrides)
+    for notice in loaded.notices:
+        console.note(notice)
+    return loaded
+
+
+def _job(order: Order, loaded: LoadedRecipe, console: Console) -> Job:
+    """Settle what the run depends on, and that it can be done at all."""
+    from fpsynth.dataset import DatasetSpec
+    from fpsynth.gate import NOTICE, available
+    from fpsynth.render import choose_device, facts
+
+    recipe = loaded.recipe
+    if recipe.gate and not available():
+        console.note(NOTICE)
+    device = "cpu" if recipe.sampling.virtual else choose_device(order.device)
+    _require_workers(order.workers, device)
+    batch = 1 if recipe.sampling.virtual else order.batch or (32 if device == "cuda" else 4)
+    spec = DatasetSpec(
+        name=recipe.name,
+        splits=make_plan(recipe).splits,
+        format="png" if recipe.output.format == "png" else "parquet",
+        sidecars=recipe.output.minutiae,
+        provenance={"recipe": loaded.digest, "fpsynth": __version__, "batch": batch, **facts(loaded, device)},
+        recipe=recipe_yaml(recipe),
+    )
+    return Job(loaded, order.out or Path("out") / recipe.name, spec, device, batch)
+
+
+def _require_workers(workers: int, device: str) -> None:
+    if workers == 1:
+        return
+    engine.require_ray()
+    if device == "cuda":
+        import torch
+
+        count = torch.cuda.device_count()
+        if workers > count and "RAY_ADDRESS" not in os.environ:
+            raise UserError(f"--workers {workers}: each needs a GPU of its own, and here are {count}")
+
+
+def _writer(job: Job) -> "DatasetWriter":
+    from fpsynth.dataset import DatasetWriter
+
+    return DatasetWriter(job.root, job.spec)
+
+
+def _make_shards(job: Job, missing: list[int], workers: int, console: Console) -> int:
+    """Make the missing shards. Returns the number of images made."""
+    shards = job.plan.shards
+    total, made = sum(shards[index].images for index in missing), 0
+    with console.progress(total, "images") as progress:
+        gpus = 1.0 if job.device == "cuda" else 0.0
+        for index, images in engine.run(ShardMaker, job, missing, progress.tick, workers, gpus):
+            progress.piece(job.spec.places[index].stem)
+            made += images
+    return made
+
+
+def _verdicts(root: Path) -> dict[str, int]:
+    """How many images of the whole dataset passed, failed or were not judged."""
+    from pyarrow import parquet
+
+    from fpsynth.dataset import manifest
+    from fpsynth.gate.verdict import WORDS
+
+    codes: Counter[int] = Counter()
+    for record in manifest.shard_records(manifest.read(root) or {}):
+        column = parquet.ParquetFile(root / record.file).read(columns=["gate.verdict"])["gate"].combine_chunks()
+        codes.update(column.field("verdict").to_pylist())
+    return {word: codes[code] for code, word in enumerate(WORDS) if codes[code]}
+
+
+def _report(job: Job, made: int, verdicts: Mapping[str, int], seconds: float, console: Console) -> None:
+    plan = job.plan
+    facts = {
+        "output": str(job.root),
+        "identities": plan.recipe.identities,
+        "images": plan.images,
+        "made": made,
+        "shards": len(plan.shards),
+        "gate": dict(verdicts),
+        "seconds": round(seconds, 1),
+    }
+    told = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+    rows = [
+        ("identities", f"{plan.recipe.identities}"),
+        ("images", f"{plan.images} in {len(plan.shards)} shards ({made} made now, in {clock(seconds)})"),
+        ("gate", told),
+    ]
+    console.result(facts, Table(f"{job.root}", rows), brief=str(job.root))
+
+
+def plan_table(facts: Mapping[str, Any]) -> Table:
+    """A plan's summary for people."""
+    rows = [(name, str(facts[name])) for name in ("seed", "identities", "impressions", "images", "size", "renderer")]
+    rows.append(("shards", f"{facts['shards']}, about {size(facts['bytes'])} in all"))
+    for split, counts in facts["splits"].items():
+        rows.append((f"split {split}", f"{counts['images']} images in {counts['shards']} shards"))
+    rows.append(("pattern", _shares(facts["identities_by_pattern"])))
+    rows.extend((slot, _shares(counts)) for slot, counts in facts["images_by"].items())
+    return Table(f"{facts['name']}: the plan; nothing is written", rows)
+
+
+def _shares(counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    return ", ".join(f"{word} {count} ({100 * count / total:.0f} %)" for word, count in counts.items())
