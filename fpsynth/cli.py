@@ -98,16 +98,22 @@ def inspect(
     sheet: Annotated[Path | None, typer.Option(help="write a contact sheet of a dataset (PNG)")] = None,
     html: Annotated[Path | None, typer.Option(help="write a report")] = None,
     against: Annotated[Path | None, typer.Option(help="a second dataset to set beside it")] = None,
+    reference: Annotated[Path | None, typer.Option(help="a folder of real images to compare with")] = None,
     judges: Annotated[bool | None, typer.Option(help="measure with NIST's tools (default: where installed)")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="images to measure in depth")] = 2000,
+    limit: Annotated[int, typer.Option(min=1, help="most images to measure in depth")] = 2000,
+    ppi: Annotated[float, typer.Option(min=50, max=5000, help="resolution of images that do not say theirs")] = 500,
+    workers: Annotated[int | None, typer.Option(min=1, max=4096, help="processes (default: one for each core)")] = None,
+    cache: Annotated[bool, typer.Option(help="keep measurements for the next look")] = True,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Look at a dataset, a recipe or a model."""
     from fpsynth.inspect.look import Options, inspect_path
 
-    look = inspect_path(path, Options(judges=judges, sheet=sheet, html=html, against=against, limit=limit))
     console = _console(json, quiet)
+    options = Options(judges, html, sheet, against, reference, limit, ppi, workers, cache)
+    with console.watch() as progress:
+        look = inspect_path(path, options, progress)
     console.result(look.figures, look, brief=str(path))
     raise typer.Exit(look.exit_code)
 

@@ -3,12 +3,14 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Mode = Literal["human", "json", "quiet"]
+Watch = Callable[[str, int, int], None]
+"""(what is done, how much of it, of how much)."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,15 @@ class Console:
         """What went wrong, on stderr, in every mode."""
         print(text, file=sys.stderr, flush=True)
 
-    def result(self, facts: Mapping[str, Any], table: "Table | None" = None, brief: str = "") -> None:
+    def result(self, facts: Mapping[str, Any], shown: "Shown | None" = None, brief: str = "") -> None:
         """What the command came to: a table for people, an object for scripts, a word when quiet."""
         if self.mode == "json":
             print(json.dumps(facts, ensure_ascii=False), flush=True)
         elif self.mode == "quiet":
             if brief:
                 print(brief, flush=True)
-        elif table is not None:
-            table.show()
+        elif shown is not None:
+            shown.show()
 
     @contextmanager
     def progress(self, total: int, unit: str) -> Iterator["Progress"]:
@@ -44,6 +46,22 @@ class Console:
                 yield progress
         else:
             yield Progress(total, unit, self)
+
+    @contextmanager
+    def watch(self) -> Iterator["Watch | None"]:
+        """For work that says itself what it does and how far it is: a bar on a terminal, else nothing."""
+        if self.mode != "human" or not sys.stderr.isatty():
+            yield None
+            return
+        with _bar(0, "") as progress:
+            yield progress.watch
+
+
+class Shown(Protocol):
+    """What can print itself to stdout."""
+
+    def show(self) -> None:
+        """Print it."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +116,13 @@ class _Bar(Progress):
     def piece(self, name: str) -> None:
         self.bar.update(self.bar.task_ids[0], description=name)
 
+    def watch(self, what: str, done: int, total: int) -> None:
+        """So far is this now."""
+        self.bar.update(self.bar.task_ids[0], description=what, completed=done, total=total)
+
 
 @contextmanager
-def _bar(total: int, unit: str) -> Iterator[Progress]:
+def _bar(total: int, unit: str) -> Iterator["_Bar"]:
     from rich import progress as parts
     from rich.console import Console as Screen
 

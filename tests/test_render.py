@@ -1,0 +1,75 @@
+"""The gate's loop: only what failed is drawn again, the best try stays, and the row says all of it."""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from fpsynth.dataset import Renderer
+from fpsynth.gate import Verdict
+from fpsynth.recipe import Recipe, make_plan
+from fpsynth.render import Drawn, choose_device, render_batch
+from fpsynth.scene import Scene, batches
+
+RECIPE = Recipe.model_validate({"identities": 3, "impressions": 1, "gate": {"retries": 2}})
+
+
+@dataclass
+class Marked:
+    """A renderer whose images say which row and try they are of, in their first two pixels."""
+
+    asked: list
+    label = Renderer("virtual")
+
+    def draw(self, scenes, attempt):
+        self.asked.append(([scene.row.identity for scene in scenes], attempt))
+        return [Drawn(np.array([[s.row.identity, attempt]], np.uint8), 100 * s.row.identity + attempt) for s in scenes]
+
+
+def scenes() -> list[Scene]:
+    plan = make_plan(RECIPE)
+    truth = SimpleNamespace(minutiae=(), singular=(), parameters={}, contact=torch.ones(1, 2))
+    return [Scene(row, truth) for shard in plan.shards for row in plan.rows(shard)]
+
+
+def judge_with(monkeypatch, recalls: dict) -> None:
+    def judge(image, truth, contact, ppi, recall, spurious):
+        found = recalls[int(image[0, 0])][int(image[0, 1])]
+        return Verdict("passed" if found >= recall else "failed", found, 0.0)
+
+    monkeypatch.setattr("fpsynth.gate.judge", judge)
+
+
+def test_only_failing_images_are_drawn_again_and_the_best_stays(monkeypatch):
+    judge_with(monkeypatch, {0: [0.9], 1: [0.5, 0.95], 2: [0.3, 0.6, 0.4]})
+    renderer = Marked([])
+    rows = render_batch(scenes(), renderer, RECIPE)
+    assert renderer.asked == [([0, 1, 2], 0), ([1, 2], 1), ([2], 2)]
+    assert [row.gate.verdict for row in rows] == ["passed", "passed", "failed"]
+    assert [row.gate.recall for row in rows] == [0.9, 0.95, 0.6]
+    assert [row.gate.tries for row in rows] == [1, 2, 3]
+    assert [row.seed for row in rows] == [0, 101, 201]
+    assert [int(row.image[0, 1]) for row in rows] == [0, 1, 1]
+
+
+def test_without_a_gate_nothing_is_judged(monkeypatch):
+    judge_with(monkeypatch, {})
+    renderer = Marked([])
+    rows = render_batch(scenes(), renderer, Recipe.model_validate({"identities": 3, "impressions": 1, "gate": "off"}))
+    assert renderer.asked == [([0, 1, 2], 0)]
+    assert {row.gate.verdict for row in rows} == {"unjudged"}
+
+
+def test_batches_cover_everything_in_order():
+    assert list(batches(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_devices():
+    from fpsynth.errors import UserError
+
+    assert choose_device("cpu") == "cpu"
+    assert choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(UserError, match="one of cpu, cuda, auto"):
+        choose_device("tpu")
