@@ -4,9 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from fpsynth.finger import Finger
+from fpsynth.impression.contact import CREASE_MM, Outline, depth_field, draw_outline, touch
+from fpsynth.impression.draws import Array, Draws, draws_for
+from fpsynth.impression.load import CONDITIONS, draw_moisture, draw_pressure, moisture_field, pressure_field, wear_field
+from fpsynth.impression.pose import draw_pose
+from fpsynth.impression.skin import MASTER_MM, SkinMap, draw_distortion
+from fpsynth.impression.truth import Planes, move_minutiae, move_singular
 from fpsynth.minutiae import Minutia, SingularPoint
 
 
@@ -53,6 +61,107 @@ class Impression:
     parameters: Mapping[str, float]
 
 
+COARSE = 8
+"""Image pixels between the points at which smooth fields are computed (linear between them: map error < 0.05 px)."""
+
+
+@dataclass(frozen=True)
+class _Touch:
+    """What was drawn of one touch."""
+
+    skin: SkinMap
+    outline: Outline
+    pressure: float
+    moisture: float
+
+
 def capture(finger: Finger, settings: CaptureSettings, rng: np.random.Generator) -> Impression:
-    """Take one capture of the finger, on the finger's device."""
-    raise NotImplementedError
+    """Take one capture of the finger, on the finger's device. The same generator state gives the same capture."""
+    draws = draws_for(finger, settings.variation, rng)
+    touched = _draw_touch(draws, finger, settings)
+    fields = _enlarged(_coarse_fields(draws, touched, settings), settings, finger.ridges.device)
+    flow, (depth, pressure, moisture, wear) = fields[:2], fields[2:]
+    ridges, detail = _sampled(finger, flow)
+    contact = touch(draws, torch.minimum(depth, _inside(flow, finger)), ridges, touched.skin.pixel_mm)
+    planes = Planes(*(p.cpu().numpy() for p in (contact, pressure, moisture, wear)))
+    minutiae, singular = move_minutiae(finger, touched.skin, planes), move_singular(finger, touched.skin, planes)
+    parameters = _parameters(touched, planes)
+    flow = flow.permute(1, 2, 0).contiguous()
+    return Impression(settings, ridges, detail, contact, pressure, moisture, wear, flow, minutiae, singular, parameters)
+
+
+def _draw_touch(draws: Draws, finger: Finger, settings: CaptureSettings) -> _Touch:
+    pose = draw_pose(draws, settings.acquisition)
+    pressure = draw_pressure(draws, settings.quality, settings.pressure)
+    size = finger_size(finger) * CONDITIONS[settings.quality].area ** 0.5
+    middle = ((settings.width - 1) / 2, (settings.height - 1) / 2)
+    skin = SkinMap(pose, draw_distortion(draws, pressure), middle, _pad_middle(finger), 25.4 / settings.ppi)
+    outline = draw_outline(draws, settings.acquisition, size, pressure)
+    return _Touch(skin, outline, pressure, draw_moisture(draws, settings.quality, settings.skin))
+
+
+def finger_size(finger: Finger) -> float:
+    """Size of the fingertip, 1 = usual: broad ridges sit on large fingers; thumbs are larger, little fingers less."""
+    by_position = {1: 1.14, 6: 1.14, 5: 0.88, 10: 0.88}.get(finger.position, 1.0)
+    return float(np.clip(finger.period.mean().item() / 9.0, 0.85, 1.15)) ** 0.5 * by_position
+
+
+def _pad_middle(finger: Finger) -> tuple[float, float]:
+    """The pad's middle in master pixels: at the height of the finger's centre, half way to its axis."""
+    return (finger.centre[0] + (finger.ridges.shape[1] - 1) / 2) / 2, finger.centre[1]
+
+
+def _coarse_fields(draws: Draws, touched: _Touch, settings: CaptureSettings) -> Array:
+    """(6, rows, cols): flow x and y, depth, pressure, moisture, wear on a coarse grid that spans the image."""
+    rows, cols = (max(2, -(-(n - 1) // COARSE) + 1) for n in (settings.height, settings.width))
+    y, x = np.linspace(0, settings.height - 1, rows), np.linspace(0, settings.width - 1, cols)
+    finger = touched.skin.to_finger(np.stack(np.meshgrid(x, y), -1))
+    step = (settings.width - 1) / (cols - 1) * touched.skin.pixel_mm
+    crease = CREASE_MM - touched.skin.pose.pitch_mm
+    flow = touched.skin.finger_to_master(finger)
+    depth = depth_field(draws, touched.outline, finger, crease, step)
+    pressure = pressure_field(draws, touched.outline, finger, touched.pressure, step)
+    moisture = moisture_field(draws, settings.quality, touched.moisture, (rows, cols), step)
+    wear = wear_field(draws, settings.quality, (rows, cols), step)
+    return np.stack([flow[..., 0], flow[..., 1], depth, pressure, moisture, wear])
+
+
+def _enlarged(fields: Array, settings: CaptureSettings, device: torch.device) -> Tensor:
+    coarse = torch.from_numpy(fields.astype(np.float32)).to(device)[None]
+    return F.interpolate(coarse, (settings.height, settings.width), mode="bilinear", align_corners=True)[0]
+
+
+def _sampled(finger: Finger, flow: Tensor) -> tuple[Tensor, Tensor]:
+    """The master's ridges and detail (H, W) under a flow (2, H, W)."""
+    rows, cols = finger.ridges.shape
+    span = torch.tensor([cols - 1, rows - 1], dtype=flow.dtype, device=flow.device)
+    where = flow.permute(1, 2, 0)[None] * (2 / span) - 1
+    both = torch.stack([finger.ridges, finger.detail])[None]
+    ridges, detail = F.grid_sample(both, where, mode="bilinear", padding_mode="border", align_corners=True)[0]
+    return ridges, detail
+
+
+def _inside(flow: Tensor, finger: Finger) -> Tensor:
+    """(H, W) millimetres inside the master: there is no skin beyond it."""
+    rows, cols = finger.ridges.shape
+    across, along = torch.minimum(flow[0], cols - 1 - flow[0]), torch.minimum(flow[1], rows - 1 - flow[1])
+    return (torch.minimum(across, along) - 8) * MASTER_MM
+
+
+def _parameters(touched: _Touch, planes: Planes) -> dict[str, float]:
+    pose, distortion, outline = touched.skin.pose, touched.skin.distortion, touched.outline
+    return {
+        "dx_mm": pose.dx_mm,
+        "dy_mm": pose.dy_mm,
+        "rotation_deg": pose.rotation_deg,
+        "roll_deg": pose.roll_deg,
+        "pitch_mm": pose.pitch_mm,
+        "pressure": touched.pressure,
+        "moisture": touched.moisture,
+        "torsion_deg": distortion.torsion_deg,
+        "traction_mm": float(np.hypot(*distortion.traction)),
+        "width_mm": 2 * outline.half_width,
+        "height_mm": 2 * outline.half_height,
+        "contact_mm2": float(planes.contact.sum(dtype=np.float64)) * touched.skin.pixel_mm**2,
+        "worn": float((planes.wear * planes.contact).sum() / max(planes.contact.sum(), 1.0)),
+    }

@@ -1,0 +1,55 @@
+"""Random draws of a capture, all of them scaled by one knob: how much captures of a finger differ."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fpsynth.finger import Finger
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Two sources of chance: the capture's own, and the finger's habit, which every capture of it shares.
+
+    At variation 0 only the habit speaks, so that every capture is the same; from 1 on only the capture's own.
+    """
+
+    own: np.random.Generator
+    habit: np.random.Generator
+    variation: float
+
+    def difference(self, spread: float, limit: float = 2.5) -> float:
+        """A normal draw with this spread at variation 1 and 0 at variation 0, within `limit` spreads."""
+        return float(np.clip(self.own.standard_normal(), -limit, limit)) * spread * self.variation
+
+    def trait(self) -> float:
+        """A standard normal draw that passes from the finger's habit to the capture's own as variation grows."""
+        return float(self._mixed(self.habit.standard_normal(1), self.own.standard_normal(1))[0])
+
+    def field(self, height: int, width: int, scale: float) -> Array:
+        """(height, width) smooth normal noise of about unit variance, correlated over `scale` samples."""
+        return self._mixed(smooth(self.habit, height, width, scale), smooth(self.own, height, width, scale))
+
+    def _mixed(self, habit: Array, own: Array) -> Array:
+        share = min(self.variation, 1.0)
+        return np.asarray(math.sqrt(1 - share**2) * habit + share * own, dtype=np.float64)
+
+
+def draws_for(finger: Finger, variation: float, rng: np.random.Generator) -> Draws:
+    """The draws of one capture; the finger's habit is seeded by its own minutiae."""
+    words = [round(16 * v) for m in finger.minutiae[:32] for v in (m.x, m.y)]
+    return Draws(rng, np.random.default_rng([finger.position, *words]), variation)
+
+
+def smooth(rng: np.random.Generator, height: int, width: int, scale: float) -> Array:
+    """(height, width) noise of about unit variance: a coarse grid of normal draws, enlarged by cubic interpolation."""
+    scale = max(scale, 1.0)
+    rows, cols = int(np.ceil(height / scale)) + 3, int(np.ceil(width / scale)) + 3
+    large = cv2.resize(rng.standard_normal((rows, cols)), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    top, left = int(scale * rng.uniform(0.5, 1.5)), int(scale * rng.uniform(0.5, 1.5))
+    return large[top : top + height, left : left + width] / 0.75

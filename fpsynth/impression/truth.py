@@ -1,0 +1,87 @@
+"""What is truly in a capture: the finger's minutiae and singular points, moved, less those out of contact."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpsynth.finger import Finger
+from fpsynth.impression.draws import Array
+from fpsynth.impression.skin import SkinMap
+from fpsynth.minutiae import Minutia, SingularPoint
+
+
+@dataclass(frozen=True)
+class Planes:
+    """The planes that decide what can be seen, each (height, width)."""
+
+    contact: Array
+    pressure: Array
+    moisture: Array
+    wear: Array
+
+
+def move_minutiae(finger: Finger, skin: SkinMap, planes: Planes) -> tuple[Minutia, ...]:
+    """The minutiae in image pixels, those whose surroundings of one ridge period are in the frame and in contact."""
+    if not finger.minutiae:
+        return ()
+    master = np.array([(m.x, m.y) for m in finger.minutiae])
+    image = skin.to_image(master)
+    angles = _moved_angles(np.array([m.angle for m in finger.minutiae]), skin.jacobian(image))
+    period = _periods(finger, master) * (25.4 / 500) / skin.pixel_mm
+    seen, quality = _touching(planes.contact, image, period), _legibility(planes, image, period)
+    rows = zip(finger.minutiae, image, angles, quality, seen, strict=True)
+    return tuple(Minutia(float(p[0]), float(p[1]), float(a), m.kind, int(q)) for m, p, a, q, s in rows if s)
+
+
+def move_singular(finger: Finger, skin: SkinMap, planes: Planes) -> tuple[SingularPoint, ...]:
+    """The cores and deltas in image pixels, those in contact."""
+    if not finger.singular:
+        return ()
+    image = skin.to_image(np.array([(s.x, s.y) for s in finger.singular]))
+    seen = _sample(planes.contact, image) > 0.5
+    pairs = zip(finger.singular, image, seen, strict=True)
+    return tuple(SingularPoint(float(p[0]), float(p[1]), s.kind) for s, p, ok in pairs if ok)
+
+
+def _moved_angles(degrees: Array, jacobian: Array) -> Array:
+    """Directions (counter-clockwise, y down) carried from the master to the image by the inverse Jacobian (n, 2, 2)."""
+    turn = np.radians(degrees)
+    direction = np.linalg.solve(jacobian, np.stack([np.cos(turn), -np.sin(turn)], -1)[..., None])[..., 0]
+    return np.degrees(np.arctan2(-direction[:, 1], direction[:, 0])) % 360
+
+
+def _periods(finger: Finger, master: Array) -> Array:
+    rows, cols = finger.period.shape
+    x, y = np.rint(master).astype(int).T
+    return finger.period.cpu().numpy()[np.clip(y, 0, rows - 1), np.clip(x, 0, cols - 1)].astype(float)
+
+
+def _around(image: Array, radius: Array) -> Array:
+    """(13, n, 2): each point and twelve points on a circle around it."""
+    turn = np.arange(12) * np.pi / 6
+    circle = np.concatenate([np.zeros((1, 2)), np.stack([np.cos(turn), np.sin(turn)], -1)])
+    return image[None] + circle[:, None] * radius[None, :, None]
+
+
+def _touching(contact: Array, image: Array, period: Array) -> NDArray[np.bool_]:
+    return np.all(_sample(contact, _around(image, period)) > 0.5, axis=0)
+
+
+def _legibility(planes: Planes, image: Array, period: Array) -> Array:
+    """1..100: contact around the minutia, times what pressure, moisture and wear there leave of its ridges."""
+    near = _around(image, 1.5 * period)
+    contact, pressure, moisture, wear = (
+        _sample(plane, near).mean(0) for plane in (planes.contact, planes.pressure, planes.moisture, planes.wear)
+    )
+    load = 0.8 * moisture + 0.9 * (pressure - 0.5)
+    clear = np.exp(-((np.abs(load) / 0.75) ** 2.5))
+    return np.clip(np.rint(100 * contact * clear * (1 - wear) ** 1.5), 1, 100).astype(int)
+
+
+def _sample(plane: Array, points: Array) -> Array:
+    """The plane at image points (..., 2), nearest pixel; 0 outside the frame."""
+    height, width = plane.shape
+    x, y = np.rint(points[..., 0]).astype(int), np.rint(points[..., 1]).astype(int)
+    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+    return np.where(inside, plane[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], 0.0)
