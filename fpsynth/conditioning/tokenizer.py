@@ -31,7 +31,7 @@ def _vocabulary(words: Iterable[str]) -> tuple[dict[str, int], list[tuple[str, s
         for pair in _chain(word):
             if pair not in merges:
                 merges.append(pair)
-    tokens = list(dict.fromkeys(tokens + ["".join(pair) for pair in merges])) + [START, END]
+    tokens = [*dict.fromkeys(tokens + ["".join(pair) for pair in merges]), START, END]
     return {token: index for index, token in enumerate(tokens)}, merges
 
 
