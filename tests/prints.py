@@ -1,6 +1,6 @@
 """Prints with planted minutiae: each is a dislocation of a plane ridge wave, exact in place, direction and kind.
 
-The ridge phase is 2 pi v / period + sum of s * atan2(y - yk, x - xk): a dislocation adds half a ridge on each side of
+The ridge phase is 2 pi v / period + sum of s * atan2(v - vk, u - uk): a dislocation adds half a ridge on each side of
 it, so one ridge (an ending) or one valley (a bifurcation) begins there.
 """
 
@@ -13,35 +13,37 @@ from fpsynth.minutiae import Minutia
 PERIOD = 9.0
 
 
-def planted(minutiae: Sequence[Minutia], height: int = 400, width: int = 480, seed: int = 0) -> np.ndarray:
-    """A grey print (height, width) uint8, horizontal ridges, with these minutiae; angles must be 0 or 180.
+def planted(
+    minutiae: Sequence[Minutia], height: int = 400, width: int = 480, seed: int = 0, turn: float = 0.0
+) -> np.ndarray:
+    """A grey print (height, width) uint8 whose ridges run at `turn` degrees, with these minutiae.
 
-    The kind of a minutia is decided by the phase there, so use `kinds` to learn it.
+    Their angles must be turn or turn + 180. The kind of each is decided by the phase there: `kinds` tells it.
     """
-    phase = _phase(minutiae, height, width)
-    noise = np.random.default_rng(seed).normal(0, 8, phase.shape)
-    return np.clip(128 + 90 * np.cos(phase) + noise, 0, 255).astype(np.uint8)
-
-
-def _phase(minutiae: Sequence[Minutia], height: int, width: int) -> np.ndarray:
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    phase = 2 * np.pi * y / PERIOD
+    noise = np.random.default_rng(seed).normal(0, 8, x.shape)
+    return np.clip(128 + 90 * np.cos(_phase(minutiae, x, y, turn)) + noise, 0, 255).astype(np.uint8)
+
+
+def _phase(minutiae: Sequence[Minutia], x: np.ndarray, y: np.ndarray, turn: float) -> np.ndarray:
+    """The ridge phase at x, y; u runs along the ridges, v across, y up."""
+    cosine, sine = np.cos(np.radians(turn)), np.sin(np.radians(turn))
+    phase = 2 * np.pi * (-x * sine - y * cosine) / PERIOD
     for m in minutiae:
-        sign = 1 if m.angle == 0 else -1
-        phase = phase + sign * np.arctan2(y - m.y, x - m.x)
+        dx, dy = x - m.x, m.y - y
+        sign = 1 if abs(m.angle - turn) < 1 else -1
+        phase = phase + sign * np.arctan2(-dx * sine + dy * cosine, dx * cosine + dy * sine)
     return phase
 
 
-def kinds(minutiae: Sequence[Minutia]) -> list[Minutia]:
+def kinds(minutiae: Sequence[Minutia], turn: float = 0.0) -> list[Minutia]:
     """The same minutiae with the kind that the wave gives them: dark just ahead of the point is a ridge that ends."""
     out = []
     for m in minutiae:
-        ahead = 1e-6 if m.angle == 0 else -1e-6
-        phase = 2 * np.pi * m.y / PERIOD
-        for other in minutiae:
-            sign = 1 if other.angle == 0 else -1
-            phase += sign * np.arctan2(m.y - other.y, m.x + ahead - other.x)
-        out.append(m._replace(kind="ending" if np.cos(phase) < 0 else "bifurcation"))
+        ahead = np.radians(m.angle)
+        x, y = np.array(m.x + 1e-6 * np.cos(ahead)), np.array(m.y - 1e-6 * np.sin(ahead))
+        dark = np.cos(_phase(minutiae, x, y, turn)) < 0
+        out.append(m._replace(kind="ending" if dark else "bifurcation"))
     return out
 
 

@@ -12,6 +12,8 @@ WINDOW = 64
 STEP = 32
 SHORTEST, LONGEST = 4.0, 20.0
 """Ridge periods that are looked for, pixels at 500 ppi."""
+EDGE = 11
+"""Pixels by which the box of the local deviation widens a foreground (both sides together)."""
 FLAT = 3.0
 """Grey levels: an image whose standard deviation is below this is blank."""
 
@@ -80,7 +82,8 @@ def foreground(image: np.ndarray) -> np.ndarray:
     mask = (deviation > threshold).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))
     closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel)
-    return cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel).astype(bool)
+    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, kernel)
+    return cv2.erode(opened, np.ones((EDGE, EDGE), np.uint8)).astype(bool)
 
 
 def block_periods(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -25,8 +25,8 @@ def label_faults(records: Sequence[Record], scores: Scores, compare: Compare) ->
     records and scores are of the judged images; compare scores any pairs of them.
     """
     members = _members(scores.owner)
-    pairs = {tuple(sorted(pair)) for pair in _matching_identities(scores)}
-    pairs |= {tuple(sorted(pair)) for pair in _partners_of_strangers(scores, members, compare)}
+    found = _matching_identities(scores) | _partners_of_strangers(scores, members, compare)
+    pairs = {(min(pair), max(pair)) for pair in found}
     faults, explained = [], set()
     for a, b in sorted(pairs)[:FOLLOWED]:
         for fault in _explain(records, members[a], members[b], compare):
@@ -78,8 +78,9 @@ def _explain(records: Sequence[Record], one: np.ndarray, other: np.ndarray, comp
     across = [scores[a, b] for a in one.tolist() for b in other.tolist()]
     names = records[one[0]].identity, records[other[0]].identity
     if np.median(across) > MATCH:
-        text = f"identities {names[0]} and {names[1]} are one finger (median bozorth3 {np.median(across):.0f})"
-        return [Fault("shared finger", f"{names[0]}, {names[1]}", text)]
+        low, high = sorted(names, key=lambda name: (len(name), name))
+        text = f"identities {low} and {high} are one finger (median bozorth3 {np.median(across):.0f})"
+        return [Fault("shared finger", f"{low}, {high}", text)]
     faults = []
     for own, foreign, name in ((one, other, names[1]), (other, one, names[0])):
         for image in own.tolist():
