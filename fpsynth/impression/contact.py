@@ -92,10 +92,10 @@ def depth_field(draws: Draws, outline: Outline, points: Array, crease_mm: float,
         below = np.minimum(points[..., 1] - crease_mm - 0.8, outline.phalanx - np.abs(points[..., 0]))
         depth = np.maximum(depth, np.clip(below, -REACH_MM, REACH_MM))
     rows, cols = depth.shape
-    uneven = 0.30 * draws.field(rows, cols, 3.0 / step_mm) + 0.16 * draws.field(rows, cols, 1.2 / step_mm)
+    uneven = 0.22 * draws.field(rows, cols, 5.0 / step_mm) + 0.17 * draws.field(rows, cols, 1.2 / step_mm)
     gaps = draws.field(rows, cols, 4.5 / step_mm)
     if outline.coverage < 1:
-        depth = np.minimum(depth, 2.0 * (gaps + 3.0 * (outline.coverage - 0.5)))
+        depth = np.minimum(depth, 1.3 * (gaps + 3.0 * (outline.coverage - 0.5)))
     return depth + uneven
 
 

@@ -37,7 +37,7 @@ class Draws:
 
     def _mixed(self, habit: Array, own: Array) -> Array:
         share = min(self.variation, 1.0)
-        return np.asarray(math.sqrt(1 - share**2) * habit + share * own, dtype=np.float64)
+        return math.sqrt(1 - share**2) * habit + share * own
 
 
 def draws_for(finger: Finger, variation: float, rng: np.random.Generator) -> Draws:
@@ -52,4 +52,4 @@ def smooth(rng: np.random.Generator, height: int, width: int, scale: float) -> A
     rows, cols = int(np.ceil(height / scale)) + 3, int(np.ceil(width / scale)) + 3
     large = cv2.resize(rng.standard_normal((rows, cols)), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     top, left = int(scale * rng.uniform(0.5, 1.5)), int(scale * rng.uniform(0.5, 1.5))
-    return large[top : top + height, left : left + width] / 0.75
+    return np.asarray(large[top : top + height, left : left + width], dtype=np.float64) / 0.75

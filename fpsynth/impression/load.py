@@ -31,7 +31,7 @@ class Condition:
 
 CONDITIONS = {
     "excellent": Condition(0.03, 0.07, 0.0, 0.0, 1.04),
-    "good": Condition(0.0, 0.15, 0.05, 0.015, 1.0),
+    "good": Condition(0.0, 0.15, 0.05, 0.01, 1.0),
     "fair": Condition(-0.03, 0.24, 0.18, 0.05, 0.96),
     "poor": Condition(-0.07, 0.34, 0.35, 0.14, 0.9),
     "very poor": Condition(-0.12, 0.42, 0.5, 0.26, 0.83),
@@ -68,7 +68,7 @@ def moisture_field(draws: Draws, quality: str, mean: float, shape: tuple[int, in
 
 def wear_field(draws: Draws, quality: str, shape: tuple[int, int], step_mm: float) -> Array:
     """(rows, cols) in [0, 1]: worn patches and smudges that together cover about the condition's share."""
-    patches = 0.8 * draws.field(*shape, 4.0 / step_mm) + 0.6 * draws.field(*shape, 1.3 / step_mm)
+    patches = 0.76 * draws.field(*shape, 4.0 / step_mm) + 0.65 * draws.field(*shape, 0.9 / step_mm)
     depth = 0.7 + 0.12 * np.clip(draws.trait(), -2, 2)
     worn = CONDITIONS[quality].worn
     if worn == 0:

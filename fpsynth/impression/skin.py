@@ -100,7 +100,7 @@ class SkinMap:
         steps = np.eye(2) * 0.25
         return np.stack([(self.to_master(pixels + s) - self.to_master(pixels - s)) * 2 for s in steps], -1)
 
-    def to_image(self, master: Array, rounds: int = 8) -> Array:
+    def to_image(self, master: Array, rounds: int = 5) -> Array:
         """Master pixels (n, 2) to image pixels: the inverse of to_master by Newton's method."""
         finger = (master - self.anchor) * MASTER_MM - self.pose.facing_mm
         pixels = self.pose.to_image(finger) / self.pixel_mm + self.middle

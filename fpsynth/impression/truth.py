@@ -58,10 +58,11 @@ def _periods(finger: Finger, master: Array) -> Array:
 
 
 def _around(image: Array, radius: Array) -> Array:
-    """(13, n, 2): each point and twelve points on a circle around it."""
+    """(25, n, 2): each point and twelve points on each of two circles around it, the smaller half as wide."""
     turn = np.arange(12) * np.pi / 6
-    circle = np.concatenate([np.zeros((1, 2)), np.stack([np.cos(turn), np.sin(turn)], -1)])
-    return image[None] + circle[:, None] * radius[None, :, None]
+    circle = np.stack([np.cos(turn), np.sin(turn)], -1)
+    offsets = np.concatenate([np.zeros((1, 2)), circle / 2, circle])
+    return image[None] + offsets[:, None] * radius[None, :, None]
 
 
 def _touching(contact: Array, image: Array, period: Array) -> NDArray[np.bool_]:
