@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Mode = Literal["human", "json", "quiet"]
+PATIENCE = 15.0
+"""Seconds without a line of progress, at most, where there is no terminal."""
 Watch = Callable[[str, int, int], None]
 """(what is done, how much of it, of how much)."""
 
@@ -92,18 +94,23 @@ class Progress:
     console: Console
     done: int = 0
     start: float = field(default_factory=time.monotonic)
+    told: float = field(default_factory=time.monotonic)
 
     def tick(self, count: int = 1) -> None:
         """So many more are done."""
         self.done += count
+        if time.monotonic() - self.told > PATIENCE:
+            self._tell("at work")
 
     def piece(self, name: str) -> None:
         """A piece is finished."""
-        seconds = time.monotonic() - self.start
-        rate = self.done / seconds if seconds else 0.0
+        self._tell(name)
+
+    def _tell(self, what: str) -> None:
+        self.told = time.monotonic()
+        rate = self.done / max(self.told - self.start, 1e-9)
         left = clock((self.total - self.done) / rate) if rate else "?"
-        counts = f"{self.done}/{self.total} {self.unit}, {rate:.2g} {self.unit}/s, {left} left"
-        self.console.note(f"{name}: {counts}")
+        self.console.note(f"{what}: {self.done}/{self.total} {self.unit}, {rate:.2g} {self.unit}/s, {left} left")
 
 
 @dataclass

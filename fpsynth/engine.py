@@ -1,6 +1,6 @@
 """Where pieces of work run: here, one after the other, or on Ray actors. What a piece is, is none of its business."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from fpsynth.errors import UserError
@@ -19,16 +19,17 @@ class Worker(Protocol[R_co]):
 
 
 def run(
-    make: Callable[[J], Worker[R]], job: J, tasks: Sequence[int], tick: Tick, workers: int = 1, gpus: float = 0.0
+    make: Callable[[J], Worker[R]], job: J, tasks: Sequence[int], tick: Tick, workers: int = 1, gpu: bool = False
 ) -> Iterator[tuple[int, R]]:
     """Yield (task, result) as pieces are finished, in any order. make(job) builds a worker where the work is done.
 
-    With one worker the pieces run in this process, with more on as many Ray actors, each with gpus GPUs. Raises
-    UserError when Ray is wanted and not installed; what a worker raises comes through.
+    With one worker the pieces run in this process, with more on as many Ray actors (here, or on the cluster of
+    RAY_ADDRESS), which share the GPUs if gpu is set. Raises UserError when Ray is wanted and not installed; what a
+    worker raises comes through.
     """
     if not tasks:
         return iter(())
-    return _here(make, job, tasks, tick) if workers == 1 else _on_ray(make, job, tasks, tick, workers, gpus)
+    return _here(make, job, tasks, tick) if workers == 1 else _on_ray(make, job, tasks, tick, workers, gpu)
 
 
 def _here(make: Callable[[J], Worker[R]], job: J, tasks: Sequence[int], tick: Tick) -> Iterator[tuple[int, R]]:
@@ -64,18 +65,17 @@ class _Actor:
 
 
 def _on_ray(
-    make: Callable[[J], Worker[R]], job: J, tasks: Sequence[int], tick: Tick, workers: int, gpus: float
+    make: Callable[[J], Worker[R]], job: J, tasks: Sequence[int], tick: Tick, workers: int, gpu: bool
 ) -> Iterator[tuple[int, R]]:
     ray = require_ray()
+    from ray.util import ActorPool
+
     started = _start(ray)
     try:
-        from ray.util import ActorPool
-
-        cpus = max(1.0, ray.cluster_resources().get("CPU", 1.0) // workers)
-        options = {"num_cpus": cpus, "num_gpus": gpus, "max_restarts": 2, "max_task_retries": 2}
-        actor = ray.remote(**options)(_Actor)
-        pool = ActorPool([actor.remote(make, job) for _ in range(min(workers, len(tasks)))])
-        for task, result, units in pool.map_unordered(lambda a, task: a.do.remote(task), tasks):
+        count = min(workers, len(tasks))
+        actor = ray.remote(**_share(ray.cluster_resources(), count, gpu), max_restarts=2, max_task_retries=2)(_Actor)
+        pool = ActorPool([actor.remote(make, job) for _ in range(count)])
+        for task, result, units in pool.map_unordered(lambda one, task: one.do.remote(task), tasks):
             tick(units)
             yield task, result
     except ray.exceptions.RayTaskError as error:
@@ -83,6 +83,20 @@ def _on_ray(
     finally:
         if started:
             ray.shutdown()
+
+
+def _share(resources: Mapping[str, float], workers: int, gpu: bool) -> dict[str, float]:
+    """What each worker may take, so that all of them start: whole CPUs where there are enough, a part of a GPU."""
+    cpus = resources.get("CPU", 1.0) / workers
+    gpus = min(1.0, resources.get("GPU", 0.0) / workers) if gpu else 0.0
+    if gpu and not gpus:
+        raise UserError("--workers on a GPU: Ray sees none here")
+    return {"num_cpus": float(int(cpus)) if cpus >= 1 else _down(cpus), "num_gpus": _down(gpus)}
+
+
+def _down(value: float) -> float:
+    """Rounded down to Ray's four decimals."""
+    return int(value * 10_000) / 10_000
 
 
 def _start(ray: Any) -> bool:

@@ -1,16 +1,14 @@
 """The main job on one page: a recipe becomes a plan, the plan's shards become rows, and the rows a dataset."""
 
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpsynth import __version__, engine
 from fpsynth.console import Console, Table, clock, size
-from fpsynth.errors import UserError
 from fpsynth.recipe import LoadedRecipe, Plan, load_recipe, make_plan, recipe_yaml
 from fpsynth.recipe.summary import summary
 
@@ -33,7 +31,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker needs to make any shard, wherever it runs."""
+    """All that a worker needs to make any shard. root is absolute where the worker runs in another folder."""
 
     loaded: LoadedRecipe
     root: Path
@@ -116,8 +114,11 @@ def _job(order: Order, loaded: LoadedRecipe, console: Console) -> Job:
     recipe = loaded.recipe
     if recipe.gate and not available():
         console.note(NOTICE)
+    if strange := _strange_words(loaded):
+        console.note(f"the bundled model never saw these words of prompt.text: {', '.join(strange)}")
     device = "cpu" if recipe.sampling.virtual else choose_device(order.device)
-    _require_workers(order.workers, device)
+    if order.workers > 1:
+        engine.require_ray()
     batch = 1 if recipe.sampling.virtual else order.batch or (32 if device == "cuda" else 4)
     spec = DatasetSpec(
         name=recipe.name,
@@ -130,16 +131,14 @@ def _job(order: Order, loaded: LoadedRecipe, console: Console) -> Job:
     return Job(loaded, order.out or Path("out") / recipe.name, spec, device, batch)
 
 
-def _require_workers(workers: int, device: str) -> None:
-    if workers == 1:
-        return
-    engine.require_ray()
-    if device == "cuda":
-        import torch
+def _strange_words(loaded: LoadedRecipe) -> list[str]:
+    """The recipe's own words that a model trained on the template does not know; slots aside."""
+    from fpsynth.conditioning.prompt import prompt_text, unknown_words
 
-        count = torch.cuda.device_count()
-        if workers > count and "RAY_ADDRESS" not in os.environ:
-            raise UserError(f"--workers {workers}: each needs a GPU of its own, and here are {count}")
+    text = loaded.recipe.prompt.text
+    if text is None or loaded.recipe.sampling.virtual:
+        return []
+    return unknown_words(prompt_text({}, text))
 
 
 def _writer(job: Job) -> "DatasetWriter":
@@ -150,11 +149,10 @@ def _writer(job: Job) -> "DatasetWriter":
 
 def _make_shards(job: Job, missing: list[int], workers: int, console: Console) -> int:
     """Make the missing shards. Returns the number of images made."""
-    shards = job.plan.shards
+    shards, away = job.plan.shards, replace(job, root=job.root.absolute())
     total, made = sum(shards[index].images for index in missing), 0
     with console.progress(total, "images") as progress:
-        gpus = 1.0 if job.device == "cuda" else 0.0
-        for index, images in engine.run(ShardMaker, job, missing, progress.tick, workers, gpus):
+        for index, images in engine.run(ShardMaker, away, missing, progress.tick, workers, job.device == "cuda"):
             progress.piece(job.spec.places[index].stem)
             made += images
     return made

@@ -52,7 +52,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     fatal = [document.line(finding.loc, finding.text) for finding in findings if finding.fatal]
     if fatal:
         raise UserError("\n".join(fatal))
-    return LoadedRecipe(recipe, path.parent, tuple(document.line(f.loc, f.text) for f in findings))
+    return LoadedRecipe(recipe, path.parent.absolute(), tuple(document.line(f.loc, f.text) for f in findings))
 
 
 def recipe_yaml(recipe: Recipe) -> str:

@@ -1,0 +1,5 @@
+"""``python -m fpsynth``: the command line."""
+
+from fpsynth.cli import main
+
+main()

@@ -1,0 +1,208 @@
+"""The main job, end to end on virtual renders: the same recipe is the same bytes, whatever happened on the way."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from fpsynth.console import Console
+from fpsynth.errors import UserError
+from fpsynth.generate import Order, generate
+
+RECIPE = """\
+name: tiny
+seed: 5
+identities: 3
+impressions: 2
+image: {width: 128, height: 128}
+prompt:
+  sensor: {optical: 0.5, ink: 0.5}
+sampling: {model: virtual}
+gate: off
+output: {shard_images: 2, minutiae: [iso19794-2, xyt]}
+splits: {train: 0.67, test: 0.33}
+"""
+PROGRAM = Path(sys.executable).with_name("fpsynth")
+LABELS = ["id", "identity", "impression", "pattern", "sensor", "minutiae", "parameters", "seed"]
+
+
+def write(folder: Path, text: str = RECIPE) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(text)
+    return path
+
+
+def make(folder: Path, name: str, *overrides: str, **options) -> Path:
+    generate(Order(folder / "recipe.yaml", overrides, folder / name, **options), Console("quiet"))
+    return folder / name
+
+
+def digests(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def shards(root: Path) -> set[str]:
+    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in (root / "data").glob("*.parquet")}
+
+
+def table(root: Path) -> dict[tuple[int, int], dict]:
+    rows = [
+        row for path in sorted((root / "data").glob("*.parquet")) for row in pq.ParquetFile(path).read().to_pylist()
+    ]
+    return {(row["identity"], row["impression"]): row for row in rows}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A finished dataset; tests only read it."""
+    folder = tmp_path_factory.mktemp("made")
+    write(folder)
+    return make(folder, "out")
+
+
+def test_all_rows_are_there_with_their_truth(made):
+    rows = table(made)
+    assert sorted(rows) == [(i, k) for i in range(3) for k in range(2)]
+    for row in rows.values():
+        assert row["image"]["bytes"].startswith(b"\x89PNG")
+        assert (row["width"], row["height"], row["ppi"]) == (128, 128, 500)
+        assert all(0 <= m["x"] < 128 and 0 <= m["y"] < 128 for m in row["minutiae"])
+    assert any(row["minutiae"] for row in rows.values())
+
+
+def test_the_same_recipe_twice_is_the_same_bytes(made, tmp_path):
+    write(tmp_path)
+    assert digests(make(tmp_path, "again")) == digests(made)
+
+
+def test_the_same_command_again_changes_nothing(made):
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*.parquet")}
+    assert generate(Order(made.parent / "recipe.yaml", (), made), Console("quiet"))
+    assert {path: path.stat().st_mtime_ns for path in made.rglob("*.parquet")} == before
+
+
+def test_more_identities_leave_the_first_ones_unchanged(made, tmp_path):
+    write(tmp_path)
+    more = make(tmp_path, "more", "identities=4")
+    assert {**table(more), **table(made)} == table(more)
+    assert shards(made) < shards(more)
+
+
+def test_one_identity_alone_is_the_same_whatever_its_shard(made, tmp_path):
+    write(tmp_path)
+    other = table(make(tmp_path, "other", "output.shard_images=1", "splits=train"))
+    assert other == table(made)
+
+
+def test_a_lost_shard_is_made_again_in_the_same_bytes(made, tmp_path):
+    write(tmp_path)
+    out = Path(shutil.copytree(made, tmp_path / "out"))
+    next((out / "data").glob("test-*.parquet")).unlink()
+    make(tmp_path, "out")
+    assert digests(out) == digests(made)
+
+
+def test_killed_and_run_again_is_the_same_bytes(made, tmp_path):
+    out = tmp_path / "out"
+    command = [PROGRAM, "generate", write(tmp_path), "-o", out]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first_piece(run, out)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert not json.loads((out / "manifest.json").read_text())["complete"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert digests(out) == digests(made)
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_leaves_only_whole_files(made, tmp_path, kind):
+    out = tmp_path / "out"
+    command = [PROGRAM, "generate", write(tmp_path), "-o", out]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    first_piece(run, out)
+    run.send_signal(kind)
+    _, err = run.communicate()
+    assert run.returncode == 130
+    assert err.splitlines()[-1] == "interrupted; the same command again goes on from here"
+    finished = digests(made)
+    left = digests(out)
+    assert {name for name in left if name != "manifest.json"} < set(finished)
+    assert all(digest == finished[name] for name, digest in left.items() if name != "manifest.json")
+
+
+def first_piece(run: subprocess.Popen, out: Path) -> None:
+    """Wait until the run has finished a shard and is busy with the next."""
+    for _ in range(1200):
+        if any((out / "data").glob("*.parquet")) or run.poll() is not None:
+            break
+        time.sleep(0.05)
+    assert run.poll() is None, "the run ended before it could be stopped"
+
+
+def test_a_folder_of_another_recipe_is_refused_and_left_alone(made, tmp_path):
+    write(tmp_path)
+    before = digests(made)
+    with pytest.raises(UserError, match="holds another dataset"):
+        generate(Order(tmp_path / "recipe.yaml", ("seed=6",), made), Console("quiet"))
+    assert digests(made) == before
+
+
+def test_a_folder_of_other_things_is_refused_and_left_alone(tmp_path):
+    write(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "diary.txt").write_text("dear diary")
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="not empty"):
+            make(tmp_path, "out", overwrite=overwrite)
+    assert os.listdir(tmp_path / "out") == ["diary.txt"]
+
+
+def test_overwrite_replaces_a_dataset(tmp_path):
+    write(tmp_path)
+    one = ("identities=1", "impressions=1", "splits=train")
+    old = digests(make(tmp_path, "out", *one))
+    new = digests(make(tmp_path, "out", *one, "seed=6", overwrite=True))
+    assert new.keys() == old.keys()
+    assert new["data/train-00000-of-00001.parquet"] != old["data/train-00000-of-00001.parquet"]
+
+
+def test_png_format_holds_the_same_rows(made, tmp_path):
+    write(tmp_path)
+    out = make(tmp_path, "png", "output.format=png")
+    rows = {}
+    for path in out.glob("*/metadata.parquet"):
+        for row in pq.ParquetFile(path).read().to_pylist():
+            image = (path.parent / row.pop("file_name")).read_bytes()
+            rows[row["identity"], row["impression"]] = {**row, "image": image}
+    for key, row in table(made).items():
+        assert rows[key]["image"] == row["image"]["bytes"]
+        assert {name: rows[key][name] for name in LABELS} == {name: row[name] for name in LABELS}
+    assert (out / "train").is_dir() and len(list(out.rglob("*.fmr"))) == len(list(out.rglob("*.xyt"))) == 6
+
+
+def test_json_result_counts_what_was_made(made, capsys):
+    generate(Order(made.parent / "recipe.yaml", (), made), Console("json"))
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["images"], facts["made"], facts["gate"]) == (6, 0, {"unjudged": 6})
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra 'ray' is not installed")
+def test_two_workers_make_the_same_bytes(made, tmp_path, monkeypatch):
+    write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    generate(Order(Path("recipe.yaml"), (), Path("out"), workers=2), Console("quiet"))
+    assert digests(tmp_path / "out") == digests(made)
