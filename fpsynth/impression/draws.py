@@ -16,16 +16,18 @@ Array = NDArray[np.float64]
 class Draws:
     """Two sources of chance: the capture's own, and the finger's habit, which every capture of it shares.
 
+    care: of this touch; a careless one (above 1) is off in everything at once.
     At variation 0 only the habit speaks, so that every capture is the same; from 1 on only the capture's own.
     """
 
     own: np.random.Generator
     habit: np.random.Generator
     variation: float
+    care: float = 1.0
 
     def difference(self, spread: float, limit: float = 2.5) -> float:
-        """A normal draw with this spread at variation 1 and 0 at variation 0, within `limit` spreads."""
-        return float(np.clip(self.own.standard_normal(), -limit, limit)) * spread * self.variation
+        """A normal draw with about this spread at variation 1 and 0 at variation 0, within `limit` spreads."""
+        return float(np.clip(self.own.standard_normal() * self.care, -limit, limit)) * spread * self.variation
 
     def trait(self) -> float:
         """A standard normal draw that passes from the finger's habit to the capture's own as variation grows."""
@@ -43,7 +45,8 @@ class Draws:
 def draws_for(finger: Finger, variation: float, rng: np.random.Generator) -> Draws:
     """The draws of one capture; the finger's habit is seeded by its own minutiae."""
     words = [round(16 * v) for m in finger.minutiae[:32] for v in (m.x, m.y)]
-    return Draws(rng, np.random.default_rng([finger.position, *words]), variation)
+    care = float(np.clip(np.exp(0.45 * rng.standard_normal()), 0.5, 2.5))
+    return Draws(rng, np.random.default_rng([finger.position, *words]), variation, care)
 
 
 def smooth(rng: np.random.Generator, height: int, width: int, scale: float) -> Array:

@@ -40,7 +40,7 @@ CONDITIONS = {
 
 def draw_pressure(draws: Draws, quality: str, word: str | None) -> float:
     """Mean pressure of the touch, 0.5 being usual; drawn where the recipe names none."""
-    spread = 0.05 if word else 0.11
+    spread = 0.06 if word else 0.13
     shift = PRESSURE_SHIFT[word or "normal"] + CONDITIONS[quality].pressure
     return float(np.clip(0.5 + shift + draws.difference(spread), 0.08, 0.95))
 
@@ -49,7 +49,7 @@ def draw_moisture(draws: Draws, quality: str, skin: str) -> float:
     """Mean moisture of the print. Poor prints are off either way, to the skin's own side where it has one."""
     usual, side = SKIN_MOISTURE[skin], draws.trait()
     shift = CONDITIONS[quality].moisture_shift * (np.sign(usual) * abs(side) if usual else side)
-    return float(np.clip(usual + np.clip(shift, -0.6, 0.6) + draws.difference(0.1), -0.85, 0.85))
+    return float(np.clip(usual + np.clip(shift, -0.6, 0.6) + draws.difference(0.13), -0.85, 0.85))
 
 
 def pressure_field(draws: Draws, outline: Outline, points: Array, mean: float, step_mm: float) -> Array:

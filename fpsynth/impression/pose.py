@@ -43,11 +43,11 @@ class Pose:
 class PoseSpread:
     """Standard deviations at variation 1, and what is usual for the acquisition (mean dy and pitch)."""
 
-    dx_mm: float = 1.9
-    dy_mm: float = 2.3
+    dx_mm: float = 2.1
+    dy_mm: float = 2.7
     rotation_deg: float = 8.5
-    roll_deg: float = 7.0
-    pitch_mm: float = 1.3
+    roll_deg: float = 11.0
+    pitch_mm: float = 2.2
     usual_dy_mm: float = 0.0
     usual_pitch_mm: float = 0.0
 
@@ -56,8 +56,8 @@ SPREADS = {
     "plain": PoseSpread(),
     "rolled": PoseSpread(0.8, 1.0, 4.0, 2.5, 0.8),
     "partial": PoseSpread(2.5, 2.5, 10.0, 18.0, 3.0),
-    "slap": PoseSpread(1.6, 1.6, 4.5, 5.0, 0.9, usual_dy_mm=-1.5, usual_pitch_mm=1.2),
-    "latent": PoseSpread(2.5, 2.5, 11.0, 11.0, 2.2),
+    "slap": PoseSpread(1.6, 1.8, 4.5, 7.0, 1.3, usual_dy_mm=-1.5, usual_pitch_mm=1.2),
+    "latent": PoseSpread(2.5, 2.5, 11.0, 14.0, 2.8),
 }
 
 

@@ -51,21 +51,21 @@ class Distortion:
 def draw_distortion(draws: Draws, pressure: float) -> Distortion:
     """Draw how the skin gives. A firmer touch sticks over more skin and widens the print."""
     ease = 1.0 + 0.5 * (pressure - 0.5)
-    limit = 2.2 / max(draws.variation, 1.0)
+    limit = 2.0 / max(draws.variation, 1.0)
     return Distortion(
-        torsion_deg=draws.difference(4.0, limit),
-        traction=(draws.difference(0.45, limit), draws.difference(0.55, limit)),
+        torsion_deg=draws.difference(5.5, limit),
+        traction=(draws.difference(0.75, limit), draws.difference(0.85, limit)),
         sticking=(4.5 * ease, 5.5 * ease),
-        elasticity=1.6,
-        stretch=(0.05 * (pressure - 0.5) + draws.difference(0.012, limit), draws.difference(0.015, limit)),
+        elasticity=2.0,
+        stretch=(0.05 * (pressure - 0.5) + draws.difference(0.018, limit), draws.difference(0.022, limit)),
         waves=_draw_waves(draws),
     )
 
 
 def _draw_waves(draws: Draws) -> Array:
-    """A few plane waves 11 to 22 mm long, together about 0.1 mm strong at variation 1 (at most 1.5 times that)."""
+    """A few plane waves 11 to 22 mm long, together about 0.14 mm strong at variation 1 (at most 1.5 times that)."""
     wave, angle = 2 * np.pi / draws.own.uniform(11, 22, WAVES), draws.own.uniform(0, 2 * np.pi, (2, WAVES))
-    strength = draws.own.uniform(-0.07, 0.07, (2, WAVES)) * min(draws.variation, 1.5)
+    strength = draws.own.uniform(-0.1, 0.1, (2, WAVES)) * min(draws.variation, 1.5)
     return np.stack([wave * np.cos(angle[0]), wave * np.sin(angle[0]), angle[1], *strength], 1)
 
 

@@ -93,7 +93,7 @@ def test_angles_turn_with_the_local_motion(grown):
 
 
 def test_rotation_is_counter_clockwise(grown):
-    for seed in (0, 4, 8):
+    for seed in (1, 3, 7):
         shot = capture(grown, PLAIN, rng(seed))
         col, row = (round(255.5 + shot.parameters[k] / 25.4 * 500) for k in ("dx_mm", "dy_mm"))
         x, y = (shot.flow[row, col + 40] - shot.flow[row, col - 40]).tolist()
