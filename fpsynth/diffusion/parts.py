@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from fpsynth.conditioning.style import STYLE_SIZE
@@ -113,6 +114,6 @@ def build_schedule() -> DDIMScheduler:
     )
 
 
-def parameters_of(*modules: AutoencoderKL | UNet2DConditionModel) -> int:
+def parameters_of(*modules: nn.Module) -> int:
     """How many parameters these modules have together."""
     return sum(p.numel() for module in modules for p in module.parameters())

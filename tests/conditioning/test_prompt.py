@@ -1,0 +1,59 @@
+import pytest
+
+from fpsynth.conditioning.prompt import known_words, prompt_text, unknown_words
+from fpsynth.conditioning.tokenizer import build_tokenizer
+from fpsynth.errors import UserError
+from fpsynth.vocabulary import PATTERNS, QUALITIES, SENSORS
+
+FULL = {
+    "quality": "very poor",
+    "acquisition": "rolled",
+    "pattern": "left_loop",
+    "sensor": "optical",
+    "skin": "wet",
+    "pressure": "firm",
+    "surface": "card",
+}
+
+
+def test_template():
+    text = "a very poor quality rolled fingerprint, left loop, optical sensor, wet skin, firm pressure, on card"
+    assert prompt_text(FULL) == text
+    assert prompt_text({}) == "a fingerprint"
+    assert prompt_text({"pattern": "whorl", "sensor": None}) == "a fingerprint, whorl"
+
+
+def test_own_text_with_slots():
+    assert prompt_text(FULL, "an old {sensor} scan of a {pattern}") == "an old optical scan of a left loop"
+    assert prompt_text({}, "a {skin} thumb") == "a thumb"
+    with pytest.raises(UserError, match="slots are quality"):
+        prompt_text(FULL, "a {colour} print")
+
+
+def test_unknown_words_are_named():
+    assert unknown_words(prompt_text(FULL)) == []
+    assert unknown_words("a rusty fingerprint, on Mars") == ["rusty", "mars"]
+
+
+def test_every_known_word_is_one_token():
+    tokenizer = build_tokenizer()
+    for word in known_words():
+        assert len(tokenizer(word).input_ids) == 3  # start, word, end
+
+
+def test_prompts_fit_and_unknown_text_falls_back_to_bytes(tmp_path):
+    tokenizer = build_tokenizer()
+    assert len(tokenizer(prompt_text(FULL)).input_ids) <= tokenizer.model_max_length
+    odd = tokenizer("Fingerabdruck Zürich 指紋").input_ids
+    assert tokenizer.unk_token_id not in odd[1:-1]
+    tokenizer.save_pretrained(tmp_path)
+    again = type(tokenizer).from_pretrained(tmp_path)
+    assert again("a Zürich whorl").input_ids == tokenizer("a Zürich whorl").input_ids
+    assert again.model_max_length == tokenizer.model_max_length
+
+
+def test_words_of_different_meaning_have_different_tokens():
+    tokenizer = build_tokenizer()
+    prompts = {tuple(tokenizer(prompt_text({"quality": q, "sensor": s, "pattern": p})).input_ids)
+               for q in QUALITIES for s in SENSORS for p in PATTERNS}  # fmt: skip
+    assert len(prompts) == len(QUALITIES) * len(SENSORS) * len(PATTERNS)
