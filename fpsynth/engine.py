@@ -18,22 +18,8 @@ class Worker(Protocol[R_co]):
         """Do the piece and say what came of it."""
 
 
-def run(
-    make: Callable[[J], Worker[R]], job: J, tasks: Sequence[int], tick: Tick, workers: int = 1, gpu: bool = False
-) -> Iterator[tuple[int, R]]:
-    """Yield (task, result) as pieces are finished, in any order. make(job) builds a worker where the work is done.
-
-    With one worker the pieces run in this process, with more on as many Ray actors (here, or on the cluster of
-    RAY_ADDRESS), which share the GPUs if gpu is set. Raises UserError when Ray is wanted and not installed; what a
-    worker raises comes through.
-    """
-    if not tasks:
-        return iter(())
-    return _here(make, job, tasks, tick) if workers == 1 else _on_ray(make, job, tasks, tick, workers, gpu)
-
-
-def _here(make: Callable[[J], Worker[R]], job: J, tasks: Sequence[int], tick: Tick) -> Iterator[tuple[int, R]]:
-    worker = make(job)
+def run_here(worker: Worker[R], tasks: Sequence[int], tick: Tick) -> Iterator[tuple[int, R]]:
+    """Yield (task, result) of one piece after the other, done in this process."""
     for task in tasks:
         yield task, worker(task, tick)
 
@@ -64,9 +50,16 @@ class _Actor:
         return task, result, sum(units)
 
 
-def _on_ray(
-    make: Callable[[J], Worker[R]], job: J, tasks: Sequence[int], tick: Tick, workers: int, gpu: bool
+def run_on_ray(
+    make: Callable[[J], Worker[R]], job: J, tasks: Sequence[int], tick: Tick, workers: int, gpu: bool = False
 ) -> Iterator[tuple[int, R]]:
+    """Yield (task, result) as pieces are finished, in any order, by workers that make(job) builds on Ray actors.
+
+    They live here, or on the cluster of RAY_ADDRESS, and share the GPUs if gpu is set. Raises UserError when Ray is
+    not installed; what a worker raises comes through.
+    """
+    if not tasks:
+        return
     ray = require_ray()
     from ray.util import ActorPool
 

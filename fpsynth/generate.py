@@ -14,6 +14,7 @@ from fpsynth.recipe.summary import summary
 
 if TYPE_CHECKING:
     from fpsynth.dataset import DatasetSpec, DatasetWriter, Row
+    from fpsynth.render.renderer import SceneRenderer
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,12 @@ class ShardMaker:
 
     def __init__(self, job: Job) -> None:
         from fpsynth.dataset import DatasetWriter
-        from fpsynth.render import open_renderer
-        from fpsynth.scene import Scenes
+        from fpsynth.render.scene import Scenes
 
         self.plan = job.plan
         self.writer = DatasetWriter(job.root, job.spec)
         self.scenes = Scenes(job.loaded.recipe)
-        self.renderer = open_renderer(job.loaded, job.device)
+        self.renderer = _open_renderer(job.loaded, job.device)
         self.batch = job.batch
 
     def __call__(self, index: int, tick: engine.Tick) -> int:
@@ -65,8 +65,8 @@ class ShardMaker:
 
     def rows(self, index: int, tick: engine.Tick) -> Iterator["Row"]:
         """The finished rows of a shard. Batches are fixed by the plan: they start anew in every shard."""
-        from fpsynth.render import render_batch
-        from fpsynth.scene import batches
+        from fpsynth.render.rows import render_batch
+        from fpsynth.render.scene import batches
 
         for batch in batches(self.plan.rows(self.plan.shards[index]), self.batch):
             scenes = [self.scenes.build(row) for row in batch]
@@ -74,17 +74,31 @@ class ShardMaker:
             tick(len(batch))
 
 
+def _open_renderer(loaded: LoadedRecipe, device: str) -> "SceneRenderer":
+    """The renderer that the recipe asks for, ready to draw. Raises UserError for a model that cannot be used."""
+    if loaded.recipe.sampling.virtual:
+        from fpsynth.render.virtual import VirtualRenderer
+
+        return VirtualRenderer(loaded.recipe)
+    from fpsynth.render.model import ModelRenderer
+
+    return ModelRenderer(loaded, device)
+
+
 def generate(order: Order, console: Console) -> bool:
     """Make the dataset, or what is missing of it. False when it is whole but some images failed the gate.
 
     Raises UserError, before anything is written, for what a person can put right.
     """
+    from fpsynth.dataset import DatasetWriter
+
     start = time.monotonic()
     loaded = _load(order, console)
     job = _job(order, loaded, console)
-    writer = _writer(job)
+    writer = DatasetWriter(job.root, job.spec)
+    maker = ShardMaker(job) if order.workers == 1 and _any_missing(writer, order.overwrite) else None
     writer.prepare(order.overwrite)
-    made = _make_shards(job, writer.missing(), order.workers, console)
+    made = _make_shards(job, maker, writer.missing(), order.workers, console)
     writer.finish()
     verdicts = _verdicts(job.root)
     _report(job, made, verdicts, time.monotonic() - start, console)
@@ -109,7 +123,7 @@ def _job(order: Order, loaded: LoadedRecipe, console: Console) -> Job:
     """Settle what the run depends on, and that it can be done at all."""
     from fpsynth.dataset import DatasetSpec
     from fpsynth.gate import NOTICE, available
-    from fpsynth.render import choose_device, facts
+    from fpsynth.render.means import choose_device, means
 
     recipe = loaded.recipe
     if recipe.gate and not available():
@@ -125,7 +139,7 @@ def _job(order: Order, loaded: LoadedRecipe, console: Console) -> Job:
         splits=make_plan(recipe).splits,
         format="png" if recipe.output.format == "png" else "parquet",
         sidecars=recipe.output.minutiae,
-        provenance={"recipe": loaded.digest, "fpsynth": __version__, "batch": batch, **facts(loaded, device)},
+        provenance={"recipe": loaded.digest, "fpsynth": __version__, "batch": batch, **means(loaded, device)},
         recipe=recipe_yaml(recipe),
     )
     return Job(loaded, order.out or Path("out") / recipe.name, spec, device, batch)
@@ -141,18 +155,28 @@ def _strange_words(loaded: LoadedRecipe) -> list[str]:
     return unknown_words(prompt_text({}, text))
 
 
-def _writer(job: Job) -> "DatasetWriter":
-    from fpsynth.dataset import DatasetWriter
+def _any_missing(writer: "DatasetWriter", overwrite: bool) -> bool:
+    """Whether there will be something to make. Touches nothing; raises UserError in the folder of another dataset."""
+    from fpsynth.dataset import manifest
 
-    return DatasetWriter(job.root, job.spec)
+    found = None if overwrite else manifest.read(writer.root)
+    if found is None:
+        return True
+    manifest.require_same(writer.root, found, writer.spec)
+    return bool(writer.missing())
 
 
-def _make_shards(job: Job, missing: list[int], workers: int, console: Console) -> int:
-    """Make the missing shards. Returns the number of images made."""
-    shards, away = job.plan.shards, replace(job, root=job.root.absolute())
-    total, made = sum(shards[index].images for index in missing), 0
+def _make_shards(job: Job, maker: ShardMaker | None, missing: list[int], workers: int, console: Console) -> int:
+    """Make the missing shards, here with maker or on workers. Returns the number of images made."""
+    total, made = sum(job.plan.shards[index].images for index in missing), 0
     with console.progress(total, "images") as progress:
-        for index, images in engine.run(ShardMaker, away, missing, progress.tick, workers, job.device == "cuda"):
+        away = replace(job, root=job.root.absolute())
+        pieces = (
+            engine.run_here(maker, missing, progress.tick)
+            if maker
+            else engine.run_on_ray(ShardMaker, away, missing, progress.tick, workers, job.device == "cuda")
+        )
+        for index, images in pieces:
             progress.piece(job.spec.places[index].stem)
             made += images
     return made

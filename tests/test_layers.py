@@ -18,7 +18,6 @@ FLOW = (
     ("training",),
     ("gate", "dataset"),
     ("inspect",),
-    ("scene",),
     ("render",),
     ("generate",),
     ("cli",),

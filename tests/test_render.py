@@ -8,10 +8,13 @@ import pytest
 import torch
 
 from fpsynth.dataset import Renderer
+from fpsynth.errors import UserError
 from fpsynth.gate import Verdict
 from fpsynth.recipe import Recipe, make_plan
-from fpsynth.render import Drawn, choose_device, render_batch
-from fpsynth.scene import Scene, batches
+from fpsynth.render.means import choose_device
+from fpsynth.render.renderer import Drawn
+from fpsynth.render.rows import render_batch
+from fpsynth.render.scene import Scene, batches
 
 RECIPE = Recipe.model_validate({"identities": 3, "impressions": 1, "gate": {"retries": 2}})
 
@@ -67,8 +70,6 @@ def test_batches_cover_everything_in_order():
 
 
 def test_devices():
-    from fpsynth.errors import UserError
-
     assert choose_device("cpu") == "cpu"
     assert choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
     with pytest.raises(UserError, match="one of cpu, cuda, auto"):

@@ -1,0 +1,34 @@
+"""What a renderer is: it makes an image of a scene, and another one when it is asked again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from fpsynth.dataset import Renderer
+from fpsynth.render.scene import Scene
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One try at an image.
+
+    image (height, width) uint8; seed: what this try's own draws start from; style: the style image's file name;
+    shared_noise: how many noise injections it shared with the identity's other images.
+    """
+
+    image: np.ndarray
+    seed: int
+    style: str | None = None
+    shared_noise: int = 0
+
+
+class SceneRenderer(Protocol):
+    """Makes images of scenes."""
+
+    label: Renderer
+    """How rows name it."""
+
+    def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:
+        """One image of each scene; another attempt gives other images of the same scenes."""

@@ -1,0 +1,72 @@
+"""From scenes to finished rows: draw, judge, draw again what failed, and say all of it in the row."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fpsynth import gate
+from fpsynth.conditioning.prompt import prompt_text
+from fpsynth.dataset import GateRecord, Renderer, Row
+from fpsynth.recipe import Recipe
+from fpsynth.render.renderer import Drawn, SceneRenderer
+from fpsynth.render.scene import Scene
+
+
+def render_batch(scenes: Sequence[Scene], renderer: SceneRenderer, recipe: Recipe) -> list[Row]:
+    """The finished rows of a batch. Only images that fail the gate are drawn again; the best of the tries stays."""
+    kept: dict[int, tuple[Drawn, GateRecord]] = {}
+    waiting = list(range(len(scenes)))
+    for attempt in range(1 + (recipe.gate.retries if recipe.gate else 0)):
+        drawn = renderer.draw([scenes[i] for i in waiting], attempt)
+        for i, image in zip(waiting, drawn, strict=True):
+            record = judged(image.image, scenes[i], recipe, attempt + 1)
+            kept[i] = better(kept.get(i), (image, record))
+        waiting = [i for i in waiting if kept[i][1].verdict == "failed"]
+        if not waiting:
+            break
+    return [finished(scene, *kept[i], renderer.label, recipe) for i, scene in enumerate(scenes)]
+
+
+def judged(image: np.ndarray, scene: Scene, recipe: Recipe, tries: int) -> GateRecord:
+    """What the gate says of an image; unjudged where there is no gate."""
+    if recipe.gate is None:
+        return GateRecord(tries=tries)
+    truth = scene.impression
+    limits = {"recall": recipe.gate.recall, "spurious": recipe.gate.spurious}
+    verdict = gate.judge(image, truth.minutiae, truth.contact.cpu().numpy(), recipe.image.ppi, **limits)
+    return GateRecord(verdict.verdict, verdict.recall, verdict.spurious, tries)
+
+
+def better(old: tuple[Drawn, GateRecord] | None, new: tuple[Drawn, GateRecord]) -> tuple[Drawn, GateRecord]:
+    """The try to keep: one that passed, else the one nearest to passing; tries counts all of them."""
+    if old is None or new[1].verdict != "failed":
+        return new
+    best = max(old, new, key=lambda try_: (try_[1].recall or 0.0) - (try_[1].spurious or 0.0))
+    return best[0], GateRecord(best[1].verdict, best[1].recall, best[1].spurious, new[1].tries)
+
+
+def finished(scene: Scene, drawn: Drawn, record: GateRecord, label: Renderer, recipe: Recipe) -> Row:
+    """The row of an image."""
+    row, truth = scene.row, scene.impression
+    return Row(
+        image=drawn.image,
+        identity=row.identity,
+        impression=row.impression,
+        subject=row.who.subject,
+        finger=row.who.finger,
+        pattern=row.who.pattern,
+        acquisition=row.acquisition,
+        sensor=row.sensor,
+        quality=row.quality,
+        skin=row.skin,
+        prompt=prompt_text(row.words, recipe.prompt.text),
+        style=drawn.style,
+        seed=drawn.seed,
+        ppi=recipe.image.ppi,
+        minutiae=truth.minutiae,
+        singular=truth.singular,
+        parameters=truth.parameters,
+        shared_noise=drawn.shared_noise,
+        gate=record,
+        renderer=label,
+    )
