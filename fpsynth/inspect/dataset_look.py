@@ -74,6 +74,15 @@ def look_at_dataset(path: Path, depth: Depth, progress: Progress | None = None) 
     return DatasetLook(path, source, recipe, found, records, scores, faults, notices)
 
 
+def scan_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> list[Record]:
+    """Only the records of a dataset. Raises UserError as look_at_dataset does."""
+    if not path.is_dir():
+        raise UserError(f"{path}: there is no such folder")
+    source = open_source(path, None)
+    scans = _scan(source, depth, _judges(depth, []), depth.workers or os.cpu_count() or 1, progress)
+    return [record for scan in scans for record in scan.records]
+
+
 def _cache(depth: Depth) -> Path | None:
     return cache_folder() if depth.cache else None
 

@@ -160,10 +160,11 @@ def share_figures(counts: Mapping[str, Counter[str]], asked: Mapping[str, Mappin
     return figures
 
 
-def chi_square(counts: Mapping[str, int], asked: Mapping[str, float]) -> float:
+def chi_square(counts: Mapping[str, int], asked: Mapping[str, float]) -> float | None:
     """Pearson's test: how likely counts are as far from the shares as these, or farther.
 
-    Words of which fewer than 5 are expected are counted together. A word that was never asked for: 0.
+    Words of which fewer than 5 are expected are counted together; None where too few are left to test. A word that
+    was never asked for: 0.
     """
     from scipy.special import chdtrc
 
@@ -174,4 +175,4 @@ def chi_square(counts: Mapping[str, int], asked: Mapping[str, float]) -> float:
     pairs = [(counts.get(word, 0), asked[word] * total) for word in often]
     pairs.append((total - sum(n for n, _ in pairs), total - sum(e for _, e in pairs)))
     kept = [(n, e) for n, e in pairs if e >= 1]
-    return float(chdtrc(len(kept) - 1, sum((n - e) ** 2 / e for n, e in kept))) if len(kept) > 1 else 1.0
+    return float(chdtrc(len(kept) - 1, sum((n - e) ** 2 / e for n, e in kept))) if len(kept) > 1 else None

@@ -7,6 +7,7 @@ from typing import Any
 
 from fpsynth.errors import UserError
 from fpsynth.inspect.item import Fault, as_dict
+from fpsynth.inspect.record import Record
 from fpsynth.inspect.sections import Section
 from fpsynth.inspect.terminal import show_sections
 
@@ -68,12 +69,24 @@ def inspect_path(path: Path, options: Options | None = None, progress: Any = Non
     return _dataset(path, options, progress)
 
 
+def _realism(records: Sequence[Record], reference: Path, depth: Any, progress: Any) -> dict[str, Any]:
+    """Figures against a folder of real images. Raises UserError where there are no judges to take them with."""
+    from dataclasses import replace
+
+    from fpsynth.inspect.dataset_look import scan_dataset
+    from fpsynth.inspect.realism import realism
+
+    return realism(records, scan_dataset(reference, replace(depth, judges=True), progress))
+
+
 def _dataset(path: Path, options: Options, progress: Any) -> Look:
     from fpsynth.inspect.dataset_look import Depth, look_at_dataset
     from fpsynth.inspect.sections import beside, dataset_sections
 
     depth = Depth(options.judges, options.limit, options.ppi, options.workers, options.cache)
     look = look_at_dataset(path, depth, progress)
+    if options.reference is not None:
+        look.figures["realism"] = _realism(look.records, options.reference, depth, progress)
     figures = {"path": str(path), **look.figures, "faults": [as_dict(f) for f in look.faults], "notices": look.notices}
     sections, faults = dataset_sections(look.figures), list(look.faults)
     if options.against is not None:

@@ -20,6 +20,7 @@ def dataset_sections(figures: Mapping[str, Any]) -> list[Section]:
         Section("Minutiae in the rows", list(_minutiae(figures["minutiae"]))),
         Section("Gate, when it was made", list(_gate(figures["gate"]))),
         Section("Judged by NIST's tools", list(_judges(figures["judges"]))),
+        Section("Against the reference (its halves against each other)", list(_realism(figures.get("realism")))),
     ]
     return [section for section in sections if section.lines]
 
@@ -32,7 +33,7 @@ def _counts(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         same = each["least"] == each["most"]
         yield "images of each", str(each["most"]) if same else f"{each['least']} to {each['most']}"
     for split, counts in figures["splits"].items():
-        yield f"split {split}", f"{counts['images']} images of {counts['identities']} identities"
+        yield f"split {split}", f"{counts['images']} images, {counts['identities']} identities"
     yield "size in pixels", _several(figures["size"])
     yield "pixels per inch", _several(figures["ppi"])
 
@@ -113,6 +114,30 @@ def _scores(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "equal error rate", _interval(figures["eer"])
     for far, text in (("0.01", "1 %"), ("0.001", "0.1 %")):
         yield f"TAR at FAR {text}", _interval(figures[f"tar_at_far_{far}"])
+
+
+REALISM = {
+    "energy": "energy distance",
+    "neighbour_test": "told apart (1-NN)",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+    "minutiae_pairs": "minutiae pairs, EMD",
+}
+
+
+def _realism(figures: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if figures:
+        yield "images", f"{figures['images']}, reference {figures['reference_images']}"
+        for name, told in figures["distances"].items():
+            yield (
+                REALISM[name],
+                (
+                    f"{told['value']:g} ({told['yardstick']:g}, 90 % in "
+                    f"{told['yardstick_low']:g} to {told['yardstick_high']:g})"
+                ),
+            )
 
 
 def _interval(figure: Mapping[str, float]) -> str:

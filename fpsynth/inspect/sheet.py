@@ -1,6 +1,7 @@
 """Contact sheets: fingers in rows, their impressions in columns."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from fpsynth.dataset.files import replacing
+from fpsynth.inspect.item import Item
 from fpsynth.inspect.measure import decode
 
 if TYPE_CHECKING:
@@ -24,23 +26,23 @@ def write_sheet(look: "DatasetLook", path: Path) -> None:
     names = list(by_identity)
     count = min(ROWS, len(names))
     chosen = [by_identity[names[i * len(names) // count]][:COLUMNS] for i in range(count)]
-    pictures = pictures_of(look, {place for row in chosen for place in row})
-    page = mosaic([[pictures[place] for place in row] for row in chosen])
+    items = items_at(look, {place for row in chosen for place in row})
+    page = mosaic([[decode(items[place].encoded) for place in row] for row in chosen])
     with replacing(path) as temporary:
         Image.fromarray(page).save(temporary, "PNG")
 
 
-def pictures_of(look: "DatasetLook", places: set[tuple[int, int]]) -> dict[tuple[int, int], np.ndarray]:
-    """The images at these places (unit, number), grey (height, width) uint8; only their units are read."""
-    pictures = {}
+def items_at(look: "DatasetLook", places: Collection[tuple[int, int]]) -> dict[tuple[int, int], Item]:
+    """The images at these places (unit, number); only their units are read."""
+    items = {}
     for unit in sorted({unit for unit, _ in places}):
         wanted = {number for at, number in places if at == unit}
         for number, item in enumerate(look.source.units[unit].read()):
             if number in wanted:
-                pictures[unit, number] = decode(item.encoded)
+                items[unit, number] = item
             if number >= max(wanted):
                 break
-    return pictures
+    return items
 
 
 def mosaic(rows: list[list[np.ndarray]], size: int = SIZE) -> np.ndarray:

@@ -1,0 +1,179 @@
+"""How far a dataset is from a reference of real images, each figure beside its yardstick.
+
+All distances are taken in the native quality measures of NFIQ2 (ISO/IEC 29794-4), histograms as shares, z-scored by the
+reference and clipped; the last one in minutiae. The yardstick is the reference against itself: its identities split in
+halves at random, many times.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fpsynth.errors import UserError
+from fpsynth.inspect.record import Record
+
+HISTOGRAMS = ("FDA", "LCS", "OCL", "OF", "RVUP")
+"""NFIQ2's measures that come as counts in ten bins."""
+CLIP = 6.0
+SPLITS = 20
+FEW = 16
+"""Fewer images of a reference say nothing."""
+NEIGHBOURS = 5
+"""k of precision, recall, density and coverage."""
+PAIR_DISTANCE, PAIR_BINS = 120.0, 10
+"""Minutiae pairs up to this distance (pixels at 500 ppi), and bins of distance and of angle difference."""
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Images as points: measures (n, d), minutiae pair histograms (n, bins), identity of each."""
+
+    points: np.ndarray
+    pairs: np.ndarray
+    identities: np.ndarray
+
+    def part(self, chosen: np.ndarray) -> "Cloud":
+        """The chosen images."""
+        return Cloud(self.points[chosen], self.pairs[chosen], self.identities[chosen])
+
+
+def realism(records: Sequence[Record], reference: Sequence[Record]) -> dict[str, Any]:
+    """Figures of a dataset against a reference, by name, with yardsticks. UserError for too small a reference."""
+    ours, real = (_scored(own) for own in (records, reference))
+    if min(len(ours), len(real)) < FEW or len({r.identity for r in real}) < 4:
+        raise UserError(f"a comparison needs at least {FEW} images with an NFIQ2 score on each side, of 4 fingers")
+    names = sorted(real[0].judged.features) if real[0].judged else []
+    raw = [measures(own, names) for own in (ours, real)]
+    centre, scale = raw[1].mean(0), raw[1].std(0) + 1e-9
+    mine, theirs = (
+        Cloud(np.clip((x - centre) / scale, -CLIP, CLIP), pair_histograms(own), np.array([r.identity for r in own]))
+        for x, own in zip(raw, (ours, real), strict=True)
+    )
+    halves = _halves(theirs)
+    return {
+        "images": len(ours),
+        "reference_images": len(real),
+        "distances": {
+            name: _beside(measure(mine, theirs), [measure(a, b) for a, b in halves])
+            for name, measure in MEASURES.items()
+        },
+    }
+
+
+def _scored(records: Sequence[Record]) -> list[Record]:
+    return [r for r in records if r.judged is not None and r.judged.nfiq2 is not None]
+
+
+def _halves(cloud: Cloud) -> list[tuple[Cloud, Cloud]]:
+    """The reference split in two by identity, again and again."""
+    rng, names = np.random.default_rng(0), np.unique(cloud.identities)
+    halves = []
+    for _ in range(SPLITS):
+        left = np.isin(cloud.identities, rng.permutation(names)[: len(names) // 2])
+        halves.append((cloud.part(left), cloud.part(~left)))
+    return halves
+
+
+def _beside(value: float, yardstick: Sequence[float]) -> dict[str, float]:
+    low, middle, high = np.percentile(yardstick, (5, 50, 95))
+    figures = {"value": value, "yardstick": middle, "yardstick_low": low, "yardstick_high": high}
+    return {name: round(float(figure), 3) for name, figure in figures.items()}
+
+
+def measures(records: Sequence[Record], names: Sequence[str]) -> np.ndarray:
+    """NFIQ2's measures (n, d); the bins of each histogram become shares."""
+    x = np.array([[r.judged.features[name] for name in names] for r in records if r.judged is not None])
+    for prefix in HISTOGRAMS:
+        bins = [i for i, name in enumerate(names) if name.startswith(f"{prefix}_Bin10_") and name[-1].isdigit()]
+        x[:, bins] /= np.maximum(x[:, bins].sum(1, keepdims=True), 1)
+    return x
+
+
+def pair_histograms(records: Sequence[Record]) -> np.ndarray:
+    """Per image, shares of minutiae pairs by distance and angle difference, flattened (n, 100).
+
+    Gottschlich & Huckemann, "Separating the real from the synthetic: minutiae histograms as fingerprints of
+    fingerprints", arXiv 1304.5409.
+    """
+    from fpsynth.gate.extractor import extractor, points
+
+    reader = extractor()
+    clouds = [points(reader.load_iso_19794_2_2005(r.judged.template)) for r in records if r.judged is not None]
+    return np.stack([_pair_histogram(np.array([f[:3] for f in cloud]).reshape(-1, 3)) for cloud in clouds])
+
+
+def _pair_histogram(minutiae: np.ndarray) -> np.ndarray:
+    i, j = np.triu_indices(len(minutiae), 1)
+    step = minutiae[i] - minutiae[j]
+    distance, turn = np.hypot(step[:, 0], step[:, 1]), np.abs((step[:, 2] + 180) % 360 - 180)
+    edges = np.linspace(0, PAIR_DISTANCE, PAIR_BINS + 1), np.linspace(0, 180 + 1e-6, PAIR_BINS + 1)
+    counts, *_ = np.histogram2d(distance, turn, bins=edges)
+    return (counts / max(counts.sum(), 1)).ravel()
+
+
+def energy(a: np.ndarray, b: np.ndarray) -> float:
+    """Energy distance 2 E|a - b| - E|a - a'| - E|b - b'|, unbiased: near 0, also below it, for equal distributions."""
+    n, m = len(a), len(b)
+    within = _distances(a, a).sum() / (n * (n - 1)) + _distances(b, b).sum() / (m * (m - 1))
+    return float(2 * _distances(a, b).mean() - within)
+
+
+def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    from scipy.spatial.distance import cdist
+
+    return cdist(a, b)
+
+
+def neighbour_test(a: np.ndarray, b: np.ndarray) -> float:
+    """Share of points whose nearest other point is of their own set, in equal sets: .5 where the two are alike.
+
+    The leave-one-out nearest-neighbour form of the classifier two-sample test (Lopez-Paz & Oquab, ICLR 2017).
+    """
+    n, rng = min(len(a), len(b)), np.random.default_rng(0)
+    both = np.concatenate([a[rng.permutation(len(a))[:n]], b[rng.permutation(len(b))[:n]]])
+    gaps = _distances(both, both)
+    np.fill_diagonal(gaps, np.inf)
+    side = np.arange(2 * n) < n
+    return float((side[gaps.argmin(1)] == side).mean())
+
+
+def _radii(points: np.ndarray) -> np.ndarray:
+    """The distance of each point to its k-th neighbour in its own set."""
+    return np.sort(_distances(points, points), axis=1)[:, min(NEIGHBOURS, len(points) - 1)]
+
+
+def precision(a: np.ndarray, b: np.ndarray) -> float:
+    """Share of a inside the manifold of b (Kynkaanniemi et al., NeurIPS 2019)."""
+    return float((_distances(a, b) <= _radii(b)[None]).any(1).mean())
+
+
+def density(a: np.ndarray, b: np.ndarray) -> float:
+    """How many neighbourhoods of b hold a point of a, over k (Naeem et al., ICML 2020)."""
+    return float((_distances(a, b) <= _radii(b)[None]).sum(1).mean() / NEIGHBOURS)
+
+
+def coverage(a: np.ndarray, b: np.ndarray) -> float:
+    """Share of b whose neighbourhood holds a point of a (Naeem et al., ICML 2020)."""
+    return float((_distances(a, b) <= _radii(b)[None]).any(0).mean())
+
+
+def minutiae_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Earth mover's distance of the mean pair histograms; one bin of distance or angle is 1 of the ground."""
+    from scipy.stats import wasserstein_distance_nd
+
+    y, x = np.mgrid[0:PAIR_BINS, 0:PAIR_BINS]
+    bins = np.stack([y.ravel(), x.ravel()], 1).astype(float)
+    return float(wasserstein_distance_nd(bins, bins, a.mean(0), b.mean(0)))
+
+
+MEASURES: dict[str, Callable[[Cloud, Cloud], float]] = {
+    "energy": lambda a, b: energy(a.points, b.points),
+    "neighbour_test": lambda a, b: neighbour_test(a.points, b.points),
+    "precision": lambda a, b: precision(a.points, b.points),
+    "recall": lambda a, b: precision(b.points, a.points),
+    "density": lambda a, b: density(a.points, b.points),
+    "coverage": lambda a, b: coverage(a.points, b.points),
+    "minutiae_pairs": lambda a, b: minutiae_distance(a.pairs, b.pairs),
+}

@@ -1,0 +1,67 @@
+"""The report: one file, nothing loaded from elsewhere, names from the data escaped."""
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from fpsynth.errors import UserError
+from fpsynth.gate import available
+from fpsynth.inspect.look import Options, inspect_path
+from tests.inspect.population import build
+
+pytest.importorskip("matplotlib")
+
+
+class Links(HTMLParser):
+    """Everything that a browser would fetch, and whether the tags are in balance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.links += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "link", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize(
+    "judges", [False, pytest.param(True, marks=pytest.mark.skipif(not available(), reason="nbis"))]
+)
+def test_report_is_self_contained(tmp_path: Path, judges: bool) -> None:
+    root = build(tmp_path / "o", lambda rows: [dataclasses.replace(r, prompt="x") for r in rows], sidecars=())
+    out = tmp_path / "r.html"
+    inspect_path(root, Options(judges=judges, cache=False, workers=1, html=out))
+    text, page = out.read_text(), Links()
+    page.feed(text)
+    assert not page.open and all(link.startswith("data:") for link in page.links)
+    assert not re.search(r"<script|url\(", text)
+    assert text.count("data:image/jpeg") >= 15 + 12 and "left_loop" in text
+    assert ("equal error rate" in text) is judges and text.count("data:image/svg") >= 9
+    assert len(text) < 5_000_000
+
+
+def test_names_are_escaped(tmp_path: Path) -> None:
+    folder = tmp_path / "<b>&"
+    build(folder, sidecars=())
+    (folder / "manifest.json").unlink()
+    inspect_path(folder, Options(judges=False, cache=False, workers=1, html=tmp_path / "r.html"))
+    text = (tmp_path / "r.html").read_text()
+    assert "&lt;b&gt;&amp;" in text and "<b>&" not in text
+
+
+def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    build(tmp_path / "o", sidecars=())
+    with pytest.raises(UserError, match="extra 'report'"):
+        inspect_path(tmp_path / "o", Options(judges=False, cache=False, workers=1, html=tmp_path / "r.html"))
+    assert not (tmp_path / "r.html").exists()
