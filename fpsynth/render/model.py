@@ -9,6 +9,7 @@ from fpsynth.dataset import Renderer
 from fpsynth.diffusion.bundle import digest
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import Request, Sampled, Settings, sample
+from fpsynth.diffusion.samplers import make_sampler
 from fpsynth.recipe import LoadedRecipe, Recipe
 from fpsynth.render.means import model_folder, student_name
 from fpsynth.render.renderer import Drawn
@@ -24,6 +25,8 @@ class ModelRenderer:
         self.label = Renderer("diffusion", digest(folder), student)
         self.model = load_model(folder, device, student)
         self.recipe = loaded.recipe
+        part = self.recipe.sampling
+        make_sampler(part.scheduler, self.model.schedule, part.steps, device)  # raises before the first image
         self.styles = [(path.name, load_style(path)) for path in loaded.styles]
 
     def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:
