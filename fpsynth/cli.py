@@ -121,10 +121,10 @@ def inspect(
 @app.command(
     epilog="Examples:\n\n"
     "fpsynth train autoencoder recipes/train/autoencoder.yaml -o runs/autoencoder\n\n"
-    "fpsynth train denoiser recipes/train/denoiser.yaml --device cuda --set steps=20000"
+    "fpsynth train denoiser recipes/train/denoiser.yaml --device cuda --set loop.steps=20000"
 )
 def train(
-    stage: Annotated[str, typer.Argument(help="autoencoder, denoiser or adapters")],
+    stage: Annotated[str, typer.Argument(help="bank, autoencoder, denoiser or adapters")],
     recipe: RecipePath,
     out: RunFolder = None,
     set_: Overrides = None,

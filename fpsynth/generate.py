@@ -168,7 +168,8 @@ def _any_missing(writer: "DatasetWriter", overwrite: bool) -> bool:
 
 def _make_shards(job: Job, maker: ShardMaker | None, missing: list[int], workers: int, console: Console) -> int:
     """Make the missing shards, here with maker or on workers. Returns the number of images made."""
-    total, made = sum(job.plan.shards[index].images for index in missing), 0
+    shards = job.plan.shards
+    total, made = sum(shards[index].images for index in missing), 0
     with console.progress(total, "images") as progress:
         away = replace(job, root=job.root.absolute())
         pieces = (

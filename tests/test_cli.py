@@ -118,6 +118,11 @@ def test_what_goes_wrong_inside_has_its_exit_code(command, monkeypatch, error, c
     assert "Traceback" not in err
 
 
+def test_short_of_the_gate_is_exit_code_3(command, monkeypatch):
+    monkeypatch.setattr("fpsynth.generate.generate", lambda order, console: False)
+    assert command("generate", "recipe.yaml")[0] == 3
+
+
 def test_a_bug_shows_its_traceback_when_asked(command, monkeypatch):
     monkeypatch.setenv("FPSYNTH_DEBUG", "1")
     monkeypatch.setattr("fpsynth.generate.show_plan", lambda *_: 1 / 0)

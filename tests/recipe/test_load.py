@@ -9,6 +9,7 @@ from fpsynth.errors import UserError
 from fpsynth.recipe import load_recipe, recipe_yaml
 from fpsynth.vocabulary import NATURAL_SHARES
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 GOOD = """\
 name: small
 seed: 3
@@ -52,8 +53,8 @@ def test_values_constants_and_defaults(recipe):
     assert loaded.gate.retries == 3
 
 
-def test_quickstart_is_a_recipe():
-    path = Path(__file__).parents[2] / "recipes" / "quickstart.yaml"
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_recipes_that_people_copy_are_sound(path):
     assert load_recipe(path).notices == ()
 
 
