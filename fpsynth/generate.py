@@ -102,7 +102,9 @@ def generate(order: Order, console: Console) -> bool:
     writer.finish()
     verdicts = _verdicts(job.root)
     _report(job, made, verdicts, time.monotonic() - start, console)
-    return not verdicts.get("failed")
+    if failed := verdicts.get("failed"):
+        console.note(f"{failed} images stayed short of the gate after all retries; their rows say so (exit code 3)")
+    return not failed
 
 
 def show_plan(order: Order, console: Console) -> None:
