@@ -17,26 +17,24 @@ class MetricsLog:
     def __init__(self, path: Path, from_step: int) -> None:
         """Go on after `from_step`: lines of later steps, from a run that was cut off, are dropped."""
         self._path = path
-        self._sums: dict[str, float] = {}
-        self._count = 0
+        self._seen: dict[str, list[float]] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         lines = path.read_text().splitlines() if path.exists() else []
         kept = [line for line in lines if _step_of(line) <= from_step]
         path.write_text("".join(line + "\n" for line in kept))
 
     def add(self, figures: Mapping[str, float]) -> None:
-        """Count one step's figures."""
-        self._count += 1
+        """Count one step's figures; not every step need have all."""
         for name, value in figures.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+            self._seen.setdefault(name, []).append(float(value))
 
     def flush(self, step: int, **extra: float) -> dict[str, float]:
         """Write the means so far as the line of `step`, and start anew."""
-        means = {name: float(f"{total / self._count:.6g}") for name, total in self._sums.items()}
+        means = {name: float(f"{sum(values) / len(values):.6g}") for name, values in self._seen.items()}
         line = {"step": step, **means, **extra}
         with self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
-        self._sums, self._count = {}, 0
+        self._seen = {}
         return line
 
 

@@ -64,9 +64,9 @@ class Bank:
         """Random crops of random images, on a grid of `step` pixels."""
         index = torch.randint(len(self), (count,), generator=generator)
         top, left = crop_corners(generator, count, size, step)
-        places = [tuple(map(int, place)) for place in zip(index, top, left, strict=True)]
-        image = torch.stack([self.image_crop(*place, size) for place in places])
-        planes = torch.stack([self.planes_crop(*place, size) for place in places])
+        places = list(zip(index.tolist(), top.tolist(), left.tolist(), strict=True))
+        image = torch.stack([self.image_crop(i, y, x, size) for i, y, x in places])
+        planes = torch.stack([self.planes_crop(i, y, x, size) for i, y, x in places])
         return Crops(to_signed(image[:, None]), planes.float() / 255, index, top, left)
 
     def partner(self, index: int, generator: torch.Generator) -> int:

@@ -1,0 +1,147 @@
+"""Batches for the denoiser, its adapter and its students: latents, planes, prompts and style references."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from torch import Tensor
+
+from fpsynth.conditioning.prompt import prompt_text
+from fpsynth.conditioning.style import style_pixels
+from fpsynth.errors import UserError
+from fpsynth.training.bank import SIZE, Labels
+from fpsynth.training.latents import LatentBank
+from fpsynth.training.stream import crop_corners
+
+MIRROR = {"left_loop": "right_loop", "right_loop": "left_loop"}
+"""What a pattern class becomes in a mirror; the others stay."""
+RARE = ("pressure", "surface")
+"""Slots that people seldom fill in, and that are left out half of the time."""
+
+
+class DropSettings(BaseModel):
+    """Shares of the samples that go without a condition, so that a model learns to do without it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    slot: float = Field(default=0.1, ge=0, le=1, description="each word of the prompt")
+    rare_slot: float = Field(default=0.5, ge=0, le=1, description="pressure and surface")
+    prompt: float = Field(default=0.1, ge=0, le=1, description="the whole prompt")
+    control: float = Field(default=0.05, ge=0, le=1, description="the control planes")
+    style: float = Field(default=0.3, ge=0, le=1, description="the style image")
+
+
+class CropSettings(BaseModel):
+    """First random crops, which are cheap; at the end whole images, for what depends on the place in the image."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: PositiveInt = Field(default=256, multiple_of=64, le=SIZE)
+    whole_from: float = Field(default=0.85, ge=0, le=1, description="share of the steps after which images are whole")
+
+    def at(self, step: int, steps: int, batch: int) -> tuple[int, int]:
+        """(crop size, number of crops) of a step; whole images come fewer at a time, so that a step costs the same."""
+        if step < self.whole_from * steps:
+            return self.size, batch
+        return SIZE, max(1, batch * self.size**2 // SIZE**2)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """latents (B, C, h, w) and planes (B, 3, H, W) float32; prompts; control (B,) bool: False where control is dropped;
+
+    style (B, 3, S, S) float32 pixels for the image encoder and styled (B,) bool, or None where no style is wanted.
+    """
+
+    latents: Tensor
+    planes: Tensor
+    prompts: tuple[str, ...]
+    control: Tensor
+    style: Tensor | None = None
+    styled: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """One crop: which image of the bank, mirrored or not, and where."""
+
+    index: int
+    mirrored: bool
+    top: int
+    left: int
+
+
+def draw_batch(
+    source: LatentBank, generator: torch.Generator, count: int, size: int, drop: DropSettings, with_style: bool
+) -> Batch:
+    """A batch of random crops with the conditions that the generator leaves them."""
+    places = draw_places(generator, len(source.bank), count, size)
+    coins = torch.rand(count, 2, generator=generator)
+    prompts = tuple(draw_prompt(source.bank.labels[p.index], p.mirrored, generator, drop) for p in places)
+    batch = gather(source, places, size, prompts, coins[:, 0] >= drop.control)
+    if not with_style:
+        return batch
+    return replace(batch, style=draw_styles(source, places, generator), styled=coins[:, 1] >= drop.style)
+
+
+def draw_places(generator: torch.Generator, images: int, count: int, size: int) -> list[Place]:
+    """Random images, mirrored or not, and crops of them on the grid of 64 / 8 pixels that every latent grid divides."""
+    index = torch.randint(images, (count,), generator=generator).tolist()
+    mirrored = (torch.rand(count, generator=generator) < 0.5).tolist()
+    top, left = crop_corners(generator, count, size, 8)
+    return [Place(*values) for values in zip(index, mirrored, top.tolist(), left.tolist(), strict=True)]
+
+
+def gather(source: LatentBank, places: list[Place], size: int, prompts: tuple[str, ...], control: Tensor) -> Batch:
+    """Read latents and planes of these crops."""
+    latents = [source.crop(p.index, p.mirrored, p.top, p.left, size) for p in places]
+    planes = [_planes(source, p, size) for p in places]
+    return Batch(torch.stack(latents), torch.stack(planes).float() / 255, prompts, control)
+
+
+def _planes(source: LatentBank, place: Place, size: int) -> Tensor:
+    if not place.mirrored:
+        return source.bank.planes_crop(place.index, place.top, place.left, size)
+    return source.bank.planes_crop(place.index, place.top, SIZE - place.left - size, size).flip(-1)
+
+
+def draw_styles(source: LatentBank, places: list[Place], generator: torch.Generator) -> Tensor:
+    """Style references: another finger by the same device, mirrored where the crop is."""
+    images = []
+    for place in places:
+        image = source.bank.image(source.bank.partner(place.index, generator))
+        images.append(style_pixels(image.flip(-1) if place.mirrored else image))
+    return torch.stack(images)
+
+
+def words_of(label: Labels, mirrored: bool) -> dict[str, str | None]:
+    """The prompt's slots, as the image (or its mirror image) fills them."""
+    return {
+        "quality": label.quality,
+        "acquisition": label.acquisition,
+        "pattern": MIRROR.get(label.pattern, label.pattern) if mirrored else label.pattern,
+        "sensor": label.sensor,
+        "skin": label.skin,
+        "pressure": label.pressure,
+        "surface": label.surface,
+    }
+
+
+def draw_prompt(label: Labels, mirrored: bool, generator: torch.Generator, drop: DropSettings) -> str:
+    """The prompt with some of its words left out, or all of them."""
+    words = words_of(label, mirrored)
+    coins = torch.rand(len(words) + 1, generator=generator).tolist()
+    if coins.pop() < drop.prompt:
+        return ""
+    kept: Mapping[str, str | None] = {
+        slot: None if coin < (drop.rare_slot if slot in RARE else drop.slot) else word
+        for (slot, word), coin in zip(words.items(), coins, strict=True)
+    }
+    return prompt_text(kept)
+
+
+def check_grid(factor: int, size: int, levels: int) -> None:
+    """Raises UserError unless a crop of `size` pixels can be halved as often as the U-Net halves it."""
+    if size % (factor * 2 ** (levels - 1)):
+        raise UserError(f"crop.size {size} is no multiple of {factor * 2 ** (levels - 1)}, which this model needs")

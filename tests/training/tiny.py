@@ -1,0 +1,52 @@
+"""A bank, an autoencoder and settings small enough for tests. The pictures are waves, not prints."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+
+from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder
+from fpsynth.training.bank import CHUNK, SIZE, BankSettings, Labels, chunk_files
+from fpsynth.training.loop import LoopSettings
+from fpsynth.training.stream import Bank, to_signed
+
+
+def wave_bank(folder) -> Bank:
+    """64 images of waves; the planes are the wave itself, the whole image in contact, an even load.
+
+    Sensor "ink" prints it black on white, "optical" the other way round; the two devices of each differ in background.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bank.json").write_text(json.dumps(BankSettings().content()))
+    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
+    images, planes, labels = [], [], []
+    for k in range(CHUNK):
+        angle, device = 2 * np.pi * k / 16, k // 16
+        wave = (1 + np.sin((np.cos(angle) * x + np.sin(angle) * y) * 2 * np.pi / 9)) / 2
+        seen = 1 - wave if device < 2 else wave
+        images.append((40 + 30 * (device % 2) + 140 * seen).astype(np.uint8))
+        planes.append((255 * np.stack([wave, np.ones_like(wave), 0.5 * np.ones_like(wave)])).astype(np.uint8))
+        sensor = "ink" if device < 2 else "optical"
+        labels.append(Labels(k % 16, "left_loop", "plain", sensor, "good", "normal", "normal", None, device))
+    image_file, plane_file, label_file = chunk_files(folder, 0)
+    np.save(image_file, np.stack(images))
+    np.save(plane_file, np.stack(planes))
+    label_file.write_text(json.dumps([asdict(one) for one in labels]))
+    return Bank(folder)
+
+
+def wave_autoencoder(bank: Bank, folder) -> AutoencoderKL:
+    """The closed-form encoder of the bank's images, saved, with an untrained decoder."""
+    images = to_signed(torch.stack([bank.image(i) for i in range(0, CHUNK, 8)])[:, None])
+    settings = AutoencoderSettings(stage="autoencoder", loop=loop(1))
+    vae = new_autoencoder(settings, images)
+    vae.save_pretrained(folder)
+    return vae
+
+
+def loop(steps, **changes) -> LoopSettings:
+    """Short and precise."""
+    usual = {"steps": steps, "batch": 4, "learning_rate": 2e-3, "warmup": 5, "precision": "fp32", "ema": 0.5}
+    return LoopSettings(**usual | {"log_every": 5} | changes)
