@@ -12,7 +12,7 @@ NATURAL_SHARES: Final = {
     "whorl": 0.223,
     "double_loop": 0.056,
 }
-"""Natural class shares. A, T, L, R as the NIST prior; its whorls (27.9 %) split 4:1 into plain whorls and double loops."""
+"""Natural class shares: A, T, L, R as the NIST prior, its whorls (27.9 %) split 4:1 into plain and double loops."""
 
 FINGERS: Final = (
     "unknown", "right_thumb", "right_index", "right_middle", "right_ring", "right_little",

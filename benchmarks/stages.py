@@ -1,0 +1,130 @@
+"""Where the time of `make demo` goes: every stage on its own, on one image or one batch, and the memory at the end.
+
+python benchmarks/stages.py [--model DIR] [--student NAME] [--batch 4] [--repeat 5] [--threads N]
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from fpsynth import gate
+from fpsynth.conditioning.planes import control_planes
+from fpsynth.dataset import DatasetSpec, DatasetWriter, Renderer, Row
+from fpsynth.diffusion.bundle import default_model
+from fpsynth.diffusion.model import Model, load_model
+from fpsynth.diffusion.sample import Request, Settings, denoise, noise_source, prepare, sample
+from fpsynth.diffusion.samplers import make_sampler
+from fpsynth.finger import make_finger
+from fpsynth.impression import CaptureSettings, Impression, capture
+from fpsynth.sensor import draw_device, render
+
+
+def seconds(work: Callable[[], object], repeat: int) -> float:
+    """Median seconds of a call, after one to warm up."""
+    work()
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def row_of(impression: Impression, image: np.ndarray) -> Row:
+    return Row(
+        image=image,
+        identity=0,
+        impression=0,
+        subject=0,
+        pattern="whorl",
+        acquisition="plain",
+        sensor="optical",
+        quality="good",
+        skin="normal",
+        prompt="",
+        seed=0,
+        minutiae=impression.minutiae,
+        renderer=Renderer("virtual"),
+    )
+
+
+def write_shard(rows: list[Row]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        writer = DatasetWriter(Path(folder) / "out", DatasetSpec(name="bench", splits={"train": 1}))
+        writer.prepare()
+        writer.write(0, iter(rows))
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=default_model())
+    parser.add_argument("--student", default="default")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    start = time.perf_counter()
+    model = load_model(options.model, student=None if options.student == "none" else options.student)
+    loading = time.perf_counter() - start
+    table = Table(title=f"512 x 512, {options.threads} threads, {str(model.dtype).removeprefix('torch.')}")
+    table.add_column("stage")
+    table.add_column("seconds an image", justify="right")
+    for stage, value in measured(model, options.batch, options.repeat):
+        table.add_row(stage, f"{value:.3f}")
+    table.add_row("loading the model (once)", f"{loading:.2f}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    table.add_row("peak memory", f"{peak:.2f} GiB")
+    Console().print(table)
+
+
+def measured(model: Model, batch: int, repeat: int) -> list[tuple[str, float]]:
+    """(stage, seconds an image) of every stage."""
+    finger = make_finger(np.random.default_rng(1), "whorl")
+    impression = capture(finger, CaptureSettings(), np.random.default_rng(2))
+    device = draw_device("optical", np.random.default_rng(3))
+    settings = Settings(seed=0, shared_steps=2)
+    prompt = "a good quality plain fingerprint, whorl, optical sensor"
+    requests = [Request(control_planes(impression), prompt, None, impression.flow, 0, i) for i in range(batch)]
+    image = sample(model, settings, requests)[0].image
+    contact = impression.contact.numpy()
+    with torch.inference_mode():
+        stages = {
+            "finger (once an identity)": (lambda: make_finger(np.random.default_rng(1), "whorl"), 1),
+            "impression": (lambda: capture(finger, CaptureSettings(), np.random.default_rng(2)), 1),
+            "virtual render": (lambda: render(impression, device, np.random.default_rng(4)), 1),
+            "control planes, words, style": (lambda: prepare(model, settings, requests), batch),
+            "noise": (lambda: [noise_source(model, settings, r).start() for r in requests], batch),
+            "sampling, one step": (one_step(model, settings, requests), batch),
+            "decoding": (decoding(model, requests), batch),
+            "4 steps and decoding, all": (lambda: sample(model, settings, requests), batch),
+            "writing (Parquet, 32 images)": (lambda: write_shard([row_of(impression, image)] * 32), 32),
+        }
+        if gate.available():
+            stages["gate"] = (lambda: gate.judge(image, impression.minutiae, contact, 500), 1)
+        return [(name, seconds(work, repeat) / share) for name, (work, share) in stages.items()]
+
+
+def one_step(model: Model, settings: Settings, requests: list[Request]) -> Callable[[], object]:
+    sampler = make_sampler(settings.scheduler, model.schedule, settings.steps, model.device)
+    conditions = prepare(model, settings, requests)
+    latents = torch.stack([noise_source(model, settings, r).start() for r in requests]).to(model.device)
+    return lambda: denoise(model, conditions, latents, sampler.times[0])
+
+
+def decoding(model: Model, requests: list[Request]) -> Callable[[], object]:
+    latents = torch.stack([noise_source(model, Settings(0), r).start() for r in requests]).to(model.device)
+    return lambda: model.decode(latents)
+
+
+if __name__ == "__main__":
+    main()

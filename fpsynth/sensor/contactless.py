@@ -1,0 +1,57 @@
+"""Contactless camera: a photograph of the fingertip, turned so that ridges are dark.
+
+Nothing touches, so ridges neither break nor merge: the image is the skin's relief under a lamp, soft away from the
+plane of focus, on the shaded round of the finger before a plain background.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fpsynth.sensor.device import Device, Ranges
+from fpsynth.sensor.fields import axes, blur, broad_blur, grain, mottle, vignette, white
+from fpsynth.sensor.touch import Touch
+
+RANGES: Ranges = {
+    "gain": (1.5, 3),
+    "bias": (-0.1, 0.1),
+    "rough": (0.05, 0.1),
+    "skin": (135, 195),
+    "behind": (15, 235),
+    "contrast": (28, 70),
+    "relief": (0, 0.35),
+    "round": (25, 75),
+    "texture": (2, 6),
+    "focus": (0.7, 1.2),
+    "defocus": (1.4, 2.6),
+    "noise": (1.2, 4.5),
+}
+
+
+def expose(touch: Touch, device: Device, rng: np.random.Generator) -> Tensor:
+    """Grey levels (height, width), not yet clipped."""
+    p, fixed = device.parameters, device.fixed()
+    body = broad_blur(touch.contact, 18)
+    ridges = _lit(touch.height.clamp(-1.2, 1.2), p["relief"], float(fixed.uniform(0, 2 * math.pi)))
+    sharp = (2.2 * (body - 0.45)).clamp(0, 1)
+    ridges = sharp * blur(ridges, p["focus"]) + (1 - sharp) * blur(ridges, p["defocus"])
+    shade = p["skin"] - p["round"] * (1 - body) - 0.3 * p["round"] * vignette(fixed, body)
+    shade = shade + p["texture"] * (mottle(rng, body, 30) + 0.4 * grain(rng, body, 1.5))
+    finger = shade - 0.5 * p["contrast"] * (0.4 + 0.6 * body) * ridges
+    outline = torch.sigmoid((body - 0.12) * 40)
+    grey = outline * finger + (1 - outline) * _background(body, p["behind"], fixed)
+    return grey + p["noise"] * white(rng, grey)
+
+
+def _lit(height: Tensor, relief: float, turn: float) -> Tensor:
+    """Relief under a lamp at `turn` radians: height, and a little of its slope toward the lamp."""
+    slope_y, slope_x = torch.gradient(height)
+    return height + relief * (slope_x * math.cos(turn) + slope_y * math.sin(turn))
+
+
+def _background(like: Tensor, grey: float, fixed: np.random.Generator) -> Tensor:
+    y, x = axes(like)
+    turn = float(fixed.uniform(0, 2 * math.pi))
+    return grey + 10 * (x * math.cos(turn) + y * math.sin(turn)) + 3 * mottle(fixed, like, 60)

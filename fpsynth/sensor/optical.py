@@ -1,0 +1,54 @@
+"""Optical sensor: frustrated total internal reflection in a prism. Untouched glass is white, skin darkens it.
+
+What makes its look: a saturated, nearly even background with specks of dust; darkness that follows load; pores; a soft
+lens; two interlaced fields that comb the outline of a moving finger.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fpsynth.sensor.device import Device, Ranges
+from fpsynth.sensor.fields import blur, broad_blur, mottle, specks, vignette, white
+from fpsynth.sensor.touch import Touch
+
+RANGES: Ranges = {
+    "gain": (3.5, 6.5),
+    "bias": (-0.12, 0.14),
+    "rough": (0.06, 0.2),
+    "back": (246, 262),
+    "lamp": (0, 9),
+    "dark": (0, 70),
+    "density": (0.62, 0.95),
+    "mottle": (0.03, 0.11),
+    "blur": (0.65, 1.05),
+    "noise": (0.2, 2.2),
+    "comb": (-2, 3.4),
+    "dust": (0, 24),
+}
+
+
+def expose(touch: Touch, device: Device, rng: np.random.Generator) -> Tensor:
+    """Grey levels (height, width), not yet clipped."""
+    p, fixed = device.parameters, device.fixed()
+    ink = blur(_absorbed(touch, p["density"], p["mottle"], rng), p["blur"])
+    ink = _combed(ink, touch.contact, round(p["comb"]), rng)
+    back = p["back"] - p["lamp"] * vignette(fixed, ink)
+    back = back.clamp_max(254.4) - 50 * specks(fixed, ink, int(p["dust"]), 0.7).clamp(0, 1.3)
+    return back - (back - p["dark"]) * ink + p["noise"] * ink * white(rng, ink)
+
+
+def _absorbed(touch: Touch, density: float, uneven: float, rng: np.random.Generator) -> Tensor:
+    """Share of the light that is lost: the area touched, times how closely it touches."""
+    close = density + 0.45 * touch.load + 0.1 * touch.height.clamp_min(0) + uneven * mottle(rng, touch.area, 24)
+    return touch.area * close.clamp(0.3, 1)
+
+
+def _combed(ink: Tensor, contact: Tensor, shift: int, rng: np.random.Generator) -> Tensor:
+    """Odd rows, read a field later, displaced by `shift` pixels near the sides of the contact."""
+    if shift < 1:
+        return ink
+    moved = torch.roll(ink, shift if rng.random() < 0.5 else -shift, 1)
+    odd = (torch.arange(ink.shape[0], device=ink.device) % 2 == 1)[:, None]
+    rim = broad_blur(contact, 10) < 0.66
+    return torch.where(odd & rim, 0.75 * moved + 0.25 * ink, ink)

@@ -1,0 +1,64 @@
+"""Where skin meets a surface: which part of every pixel touches, given ridge height, pressure, moisture and wear.
+
+Model: skin touches where its height, roughened at the scale of asperities, exceeds a level that load lowers
+(Persson, "Theory of rubber friction and contact mechanics", 2001, in its simplest reading: real contact grows with
+load from crests to valleys). Dry skin is stiff and rough, so that crests touch in spots; moist skin is soft and water
+fills the valleys (Adams et al., "Finger pad friction and its role in grip and touch", 2013).
+
+    load    = 0.8 moisture + 0.9 (pressure - 1/2) + bias
+    height  = (1 - wear / 2) ridges + detail + roughness (1 + stiff max(-load, 0)) grain
+    area    = contact * sigmoid(gain (height + 0.9 load))
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fpsynth.impression import Impression
+from fpsynth.sensor.fields import grain, mottle, white
+
+ASPERITY, CLUSTER = 1.0, 3.0
+"""Sizes in pixels of the asperities and of their clusters."""
+STIFF = 6.0
+"""How many times rougher skin acts per unit of missing load."""
+WORN = 0.55
+"""Roughness that wear brings."""
+
+
+@dataclass(frozen=True)
+class Touch:
+    """A capture at the surface, all planes (height, width) float32.
+
+    area     [0, 1], the share of a pixel that touches
+    load     about [-1, 1], pressure and moisture together; 0 is usual
+    height   ridge height, about [-1, 1], with detail
+    contact  [0, 1], the contact's outline
+    """
+
+    area: Tensor
+    load: Tensor
+    height: Tensor
+    contact: Tensor
+
+
+def touch(impression: Impression, parameters: Mapping[str, float], rng: np.random.Generator) -> Touch:
+    """Press the skin on a surface. Parameters: gain (sharpness), bias (of the load), rough (of the skin)."""
+    load = 0.8 * impression.moisture + 0.9 * (impression.pressure - 0.5) + parameters["bias"]
+    height = (1 - 0.5 * impression.wear) * impression.ridges + impression.detail
+    rough = parameters["rough"] * (1 + STIFF * (-load).clamp_min(0)) + WORN * impression.wear
+    raised = height + rough * _asperities(rng, height) + 0.9 * load
+    area = impression.contact * torch.sigmoid(parameters["gain"] * raised)
+    return Touch(area, load, height, impression.contact)
+
+
+def _asperities(rng: np.random.Generator, like: Tensor) -> Tensor:
+    """Unit variance: fine asperities and their clusters."""
+    return 0.75 * grain(rng, like, ASPERITY) + 0.66 * mottle(rng, like, CLUSTER)
+
+
+def speckle(rng: np.random.Generator, area: Tensor, strength: float) -> Tensor:
+    """The touched area with multiplicative noise pixel by pixel, kept in [0, 1]."""
+    return (area * (1 + strength * white(rng, area))).clamp(0, 1)
