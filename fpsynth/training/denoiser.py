@@ -26,8 +26,8 @@ from fpsynth.training.preview import Preview
 from fpsynth.training.stream import Bank
 
 Say = Callable[[str], None]
-BLOCKS = (1, 8, 32)
-"""Sides of the blocks of the multiscale loss, in latent pixels."""
+BLOCKS: Mapping[int, float] = {1: 1.0, 8: 4.0, 32: 8.0}
+"""Multiscale loss: the blocks' sides in latent pixels, and their weights."""
 
 
 class DenoiserSettings(BaseModel):
@@ -90,13 +90,13 @@ class DenoiserJob:
 
 
 def multiscale(error: Tensor) -> Tensor:
-    """Mean square of an error (B, C, h, w) averaged over blocks, each weighted by the block's side.
+    """Mean square of an error (B, C, h, w) averaged over blocks of several sizes.
 
     Pixel by pixel alone, what is slow in an image (background, shade) hardly counts beside the ridges and is learnt
     last (the multiscale loss of Hoogeboom et al., simple diffusion, 2023).
     """
-    sides = [side for side in BLOCKS if side <= min(error.shape[2:])]
-    return torch.stack([side * F.avg_pool2d(error, side).square().mean() for side in sides]).sum()
+    fitting = {side: weight for side, weight in BLOCKS.items() if side <= min(error.shape[2:])}
+    return torch.stack([w * F.avg_pool2d(error, side).square().mean() for side, w in fitting.items()]).sum()
 
 
 def by_time(each: Tensor, t: Tensor, steps: int) -> dict[str, float]:
