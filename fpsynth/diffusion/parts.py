@@ -20,7 +20,7 @@ class Size:
     widths: tuple[int, ...] = (64, 64, 128, 128)
     layers: int = 1
     heads: int = 4
-    context: int = 128
+    context: int = 128  # a multiple of 64
     tokens: int = 32
 
 
@@ -57,6 +57,7 @@ def build_unet(size: Size, channels: int, sample: int) -> UNet2DConditionModel:
         cross_attention_dim=size.context,
         attention_head_dim=size.heads,  # diffusers reads it as the number of heads
         norm_num_groups=16,
+        addition_embed_type="text",  # the prompt shifts every block, as time does: it says what holds everywhere
     )
 
 

@@ -26,6 +26,8 @@ from fpsynth.training.preview import Preview
 from fpsynth.training.stream import Bank
 
 Say = Callable[[str], None]
+SHIFT = 2.0
+"""Of the times that are learnt: towards much noise."""
 BLOCKS: Mapping[int, float] = {1: 1.0, 8: 4.0, 32: 8.0}
 """Multiscale loss: the blocks' sides in latent pixels, and their weights."""
 
@@ -76,7 +78,7 @@ class DenoiserJob:
     def loss(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
         batch, noise, generator = self._lessons.draw(step)
         diffusion = self._lessons.diffusion
-        t = stratified_times(generator, len(noise), diffusion.steps)
+        t = stratified_times(generator, len(noise), diffusion.steps, SHIFT)
         z, target = diffusion.noisy(batch.latents, noise, t), diffusion.velocity(batch.latents, noise, t)
         words = self._network.words(batch)
         z, times = z.to(device), t.to(device)

@@ -46,7 +46,11 @@ class Diffusion:
         return a_to * (a * z - s * v) + s_to * (a * v + s * z)
 
 
-def stratified_times(generator: torch.Generator, count: int, steps: int) -> Tensor:
-    """`count` times in 0..steps-1, one in each of `count` equal strata, in random order: a less noisy loss."""
+def stratified_times(generator: torch.Generator, count: int, steps: int, shift: float = 1.0) -> Tensor:
+    """`count` times in 0..steps-1, one in each of `count` equal strata, in random order: a less noisy loss.
+
+    A shift above 1 favours much noise, where large images decide their slow parts (Esser et al., SD3, 2024, eq. 23).
+    """
     strata = torch.randperm(count, generator=generator)
-    return ((strata + torch.rand(count, generator=generator)) / count * steps).long().clamp(max=steps - 1)
+    u = (strata + torch.rand(count, generator=generator)) / count
+    return (shift * u / (1 + (shift - 1) * u) * steps).long().clamp(max=steps - 1)

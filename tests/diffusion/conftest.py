@@ -8,7 +8,7 @@ from fpsynth.diffusion.bundle import save_bundle, save_student
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.parts import Size, build_parts, build_schedule, build_unet
 
-WIDTH = 32
+WIDTH = 64
 
 
 def tiny_autoencoder():
