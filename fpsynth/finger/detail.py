@@ -79,7 +79,7 @@ def _flexion(rng: np.random.Generator, height: int, width: int) -> Tensor:
     """The crease between the fingertip and the next phalanx: one to three broad, wavy, level lines."""
     y, x = _grid(height, width)
     out = torch.zeros(height, width)
-    base = rng.uniform(0.86, 0.93) * height
+    base = rng.uniform(0.81, 0.87) * height
     for _ in range(int(rng.integers(1, 4))):
         level = base + rng.normal(0, 9) + rng.normal(0, 0.05) * (x - width / 2)
         wander = 3.5 * smooth_noise(rng, 1, width, 45)[0]

@@ -14,7 +14,7 @@ RIDGE_MM = 0.3
 """How much farther out a ridge crest touches than the mean skin does."""
 RAGGED_MM = 0.22
 SOFT_MM = 0.05
-CREASE_MM = 16.0
+CREASE_MM = 13.5
 """From the pad's middle down to the flexion crease."""
 
 
@@ -58,11 +58,11 @@ class OutlineSpread:
 
 
 SPREADS = {
-    "plain": OutlineSpread(8.1, 10.4, (2.2, 2.4)),
+    "plain": OutlineSpread(6.4, 9.2, (2.2, 2.4), 0.07),
     "rolled": OutlineSpread(12.0, 12.2, (3.2, 5.0), 0.025),
-    "partial": OutlineSpread(6.2, 7.0, (2.1, 2.2), 0.14),
-    "slap": OutlineSpread(8.2, 12.0, (2.3, 4.0)),
-    "latent": OutlineSpread(7.8, 10.0, (2.2, 2.4), 0.08),
+    "partial": OutlineSpread(5.4, 6.4, (2.1, 2.2), 0.14),
+    "slap": OutlineSpread(6.6, 10.6, (2.3, 4.0)),
+    "latent": OutlineSpread(6.4, 9.0, (2.2, 2.4), 0.1),
 }
 
 
@@ -77,7 +77,7 @@ def draw_outline(draws: Draws, acquisition: str, size: float, pressure: float) -
         taper=-0.03 + draws.difference(0.07, 2),
         power=(s.power[0], s.power[1] * float(np.exp(0.2 * np.clip(lower, -2, 2)))),
         window=5.8 + 0.6 * abs(cut) if acquisition == "partial" and cut > 0.3 else float("inf"),
-        phalanx=7.4 * scale if shown > {"slap": -0.2, "plain": 1.3}.get(acquisition, np.inf) else 0.0,
+        phalanx=6.2 * scale if shown > {"slap": -0.2, "plain": 1.3}.get(acquisition, np.inf) else 0.0,
         coverage=0.62 + draws.difference(0.1, 2) if acquisition == "latent" else 1.0,
     )
 

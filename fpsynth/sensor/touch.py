@@ -22,7 +22,7 @@ from fpsynth.sensor.fields import grain, mottle, white
 
 ASPERITY, CLUSTER = 1.0, 3.0
 """Sizes in pixels of the asperities and of their clusters."""
-STIFF = 6.0
+STIFF = 2.5
 """How many times rougher skin acts per unit of missing load."""
 WORN = 0.55
 """Roughness that wear brings."""
