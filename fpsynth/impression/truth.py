@@ -22,7 +22,7 @@ class Planes:
 
 
 def move_minutiae(finger: Finger, skin: SkinMap, planes: Planes) -> tuple[Minutia, ...]:
-    """The minutiae in image pixels, those whose surroundings of one ridge period are in the frame and in contact."""
+    """The minutiae in image pixels, those that touch, with half a ridge period around them, inside the frame."""
     if not finger.minutiae:
         return ()
     master = np.array([(m.x, m.y) for m in finger.minutiae])
@@ -66,7 +66,7 @@ def _around(image: Array, radius: Array) -> Array:
 
 
 def _touching(contact: Array, image: Array, period: Array) -> NDArray[np.bool_]:
-    return np.all(_sample(contact, _around(image, period)) > 0.5, axis=0)
+    return np.all(_sample(contact, _around(image, 0.5 * period)) > 0.5, axis=0)
 
 
 def _legibility(planes: Planes, image: Array, period: Array) -> Array:

@@ -19,7 +19,7 @@ from fpsynth.inspect.item import Fault
 from fpsynth.inspect.matching import Scores
 from fpsynth.inspect.record import Record
 from fpsynth.inspect.scan import Progress, Scan, Task, cache_folder, scan_all
-from fpsynth.inspect.source import Source, open_source
+from fpsynth.inspect.source import ParquetUnit, Source, open_source
 
 SYSTEMATIC = 0.5
 """Share of the judged images with the same error in their truth that makes it an error of the dataset."""
@@ -159,9 +159,7 @@ def _whole(
         return
     if manifest.get("complete"):
         listed = manifests.shard_records(dict(manifest))
-        names = {unit.name: scan.digest for unit, scan in zip(source.units, scans, strict=True)}
-        if source.form == "png":
-            names = dict.fromkeys(names)
+        names = _file_digests(source, scans)
         rows: Counter[str] = Counter()
         for unit, scan in zip(source.units, scans, strict=True):
             if scan.digest is not None:
@@ -172,6 +170,15 @@ def _whole(
             yield from integrity.check_labels(records)
     yield from integrity.check_words(records)
     yield from integrity.check_shares(shares)
+
+
+def _file_digests(source: Source, scans: Sequence[Scan]) -> dict[str, str | None]:
+    """The digest of every file that was read as a whole; None where it was read in parts, or could not be."""
+    digests: dict[str, str | None] = {}
+    for unit, scan in zip(source.units, scans, strict=True):
+        whole = isinstance(unit, ParquetUnit) and unit.groups is None
+        digests[unit.name] = scan.digest if whole else None
+    return digests
 
 
 def _figures(source: Source, records: Sequence[Record], shares: dict[str, Any]) -> dict[str, Any]:

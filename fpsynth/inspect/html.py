@@ -32,7 +32,8 @@ p.sub { color: #5b6670; margin: 4px 0 24px }
 .tile, .card { background: #fff; border: 1px solid #dde3e8; border-radius: 8px; padding: 14px 16px }
 .tile b { display: block; font-size: 24px; font-weight: 600 } .tile span { color: #5b6670; font-size: 13px }
 .bad { border-left: 4px solid #c0392b } .good { border-left: 4px solid #2e8b57 }
-.note { border-left: 4px solid #d9a129; margin-top: 8px } .table { margin-bottom: 12px } .finger { margin-bottom: 10px; grid-template-columns: repeat(4, 1fr) }
+.note { border-left: 4px solid #d9a129; margin-top: 8px } .table { margin-bottom: 12px }
+.finger { margin-bottom: 10px; grid-template-columns: repeat(4, 1fr) }
 .card ul { margin: 6px 0; padding-left: 20px }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 12px }
 .grid .card { padding: 8px } .grid img { width: 100%; display: block }
@@ -158,9 +159,9 @@ def _fingers(look: DatasetLook) -> str:
 
 
 def _caption(record: Record) -> str:
-    words = [record.words.get(column) for column in ("pattern", "sensor", "quality")]
+    words = [(record.words.get(column) or "").replace("_", " ") for column in ("pattern", "sensor", "quality")]
     score = f"NFIQ2 {record.judged.nfiq2}" if record.judged and record.judged.nfiq2 is not None else None
-    return ", ".join(word.replace("_", " ") for word in (record.name, *words, score) if word)
+    return ", ".join(word for word in (record.name, *words, score) if word)
 
 
 def _cell(image: bytes, caption: str) -> str:

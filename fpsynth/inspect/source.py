@@ -25,6 +25,8 @@ LABELS = ("identity", "label", "subject", "finger", "person", "id")
 """Columns that say whose finger it is, the first that is there."""
 CHUNK = 64
 """Files of a plain folder in one unit."""
+ROWS = 256
+"""A Parquet file of more rows is cut between its row groups."""
 
 
 class Unit(Protocol):
@@ -64,11 +66,16 @@ class Sidecars:
 
 @dataclass(frozen=True)
 class ParquetUnit:
-    """A Parquet file with an image column: one of our shards, or anybody's."""
+    """A Parquet file with an image column, one of our shards or anybody's, or some of its row groups.
+
+    groups is None for the whole file; first is the number of the first row.
+    """
 
     path: Path
     name: str
     sidecars: Sidecars | None = None
+    groups: tuple[int, ...] | None = None
+    first: int = 0
 
     @property
     def state(self) -> str:
@@ -77,11 +84,33 @@ class ParquetUnit:
     def count(self) -> int:
         import pyarrow.parquet as pq
 
-        return int(pq.read_metadata(self.path).num_rows)
+        stored = pq.read_metadata(self.path)
+        if self.groups is None:
+            return int(stored.num_rows)
+        return sum(int(stored.row_group(group).num_rows) for group in self.groups)
 
     def digest(self) -> str:
+        if self.groups is None:
+            return file_digest(self.path)
+        total = hashlib.sha256(f"rows from {self.first}".encode())
         with open(self.path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            for start, size in self._extents(self.groups):
+                stream.seek(start)
+                total.update(stream.read(size))
+        return total.hexdigest()
+
+    def _extents(self, groups: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+        """Where the row groups lie in the file, and how many bytes they take."""
+        import pyarrow.parquet as pq
+
+        stored = pq.read_metadata(self.path)
+        for group in groups:
+            columns = [stored.row_group(group).column(i) for i in range(stored.num_columns)]
+            for column in columns:
+                start = column.data_page_offset
+                if column.has_dictionary_page:
+                    start = min(start, column.dictionary_page_offset)
+                yield start, column.total_compressed_size
 
     @cached_property
     def split(self) -> str:
@@ -94,8 +123,8 @@ class ParquetUnit:
         stored = pq.ParquetFile(self.path)
         names, labels = stored.schema_arrow.names, class_names(stored.schema_arrow)
         label = next((column for column in LABELS if column in names), None)
-        number = 0
-        for batch in stored.iter_batches(batch_size=CHUNK):
+        number = self.first
+        for batch in stored.iter_batches(batch_size=CHUNK, row_groups=self.groups):
             for row in batch.to_pylist():
                 yield self._item(row, labels, label, number)
                 number += 1
@@ -195,11 +224,11 @@ class Source:
 def open_source(path: Path, manifest: Mapping[str, Any] | None) -> Source:
     """What kind of dataset lies at path. Raises UserError where there are no images."""
     if path.is_file():
-        return Source(path.parent, "parquet", (ParquetUnit(path, path.name),), ours=False)
+        return Source(path.parent, "parquet", tuple(_parquet_units(path, path.parent, None)), ours=False)
     formats = tuple(f for f in (manifest or {}).get("sidecars", ()) if f in SIDECARS)
     if shards := [file for file in _files(path, (".parquet",)) if _has_images(file)]:
         sidecars = _sidecars(path / "minutiae", formats)
-        units = tuple(ParquetUnit(file, file.relative_to(path).as_posix(), sidecars) for file in shards)
+        units = tuple(unit for file in shards for unit in _parquet_units(file, path, sidecars))
         return Source(path, "parquet", units, ours=manifest is not None)
     if tables := sorted(path.glob("*/metadata.parquet")):
         sidecars = _sidecars(path, formats)
@@ -238,6 +267,35 @@ def _has_images(path: Path) -> bool:
         return "image" in pq.read_schema(path).names
     except (pa.ArrowException, OSError):
         return True
+
+
+def _parquet_units(path: Path, root: Path, sidecars: Sidecars | None) -> Iterator[ParquetUnit]:
+    """A file as one unit where it is small or damaged, else runs of row groups of some hundred rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    name = path.relative_to(root).as_posix()
+    try:
+        stored = pq.read_metadata(path)
+        sizes = [stored.row_group(group).num_rows for group in range(stored.num_row_groups)]
+    except (pa.ArrowException, OSError):
+        sizes = []
+    if sum(sizes) <= ROWS or len(sizes) <= 1:
+        yield ParquetUnit(path, name, sidecars)
+        return
+    run, first = [], 0
+    for group in range(len(sizes)):
+        run.append(group)
+        rows = sum(sizes[run[0] : group + 1])
+        if rows >= ROWS or group == len(sizes) - 1:
+            yield ParquetUnit(path, name, sidecars, tuple(run), first)
+            run, first = [], first + rows
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _metadata_units(table: Path, root: Path, sidecars: Sidecars | None) -> Iterator[MetadataUnit]:

@@ -74,14 +74,17 @@ class AutoencoderJob:
         return reconstruction_loss(decoded, images.to(device), self._settings.edges)
 
     def _crops(self, generator: torch.Generator) -> Tensor:
+        """Of every two crops the one with more in it, mirrored at random: much of an image is empty."""
         count, size = self._settings.loop.batch, self._settings.crop
-        index = torch.randint(len(self._bank), (count,), generator=generator)
-        top, left = crop_corners(generator, count, size, 1)
+        index = torch.randint(len(self._bank), (2 * count,), generator=generator)
+        top, left = crop_corners(generator, 2 * count, size, 1)
         places = zip(index, top, left, strict=True)
         crops = torch.stack([self._bank.image_crop(int(i), int(y), int(x), size) for i, y, x in places])
-        mirrored = torch.rand(count, generator=generator) < 0.5
-        crops[mirrored] = crops[mirrored].flip(-1)
-        return to_signed(crops[:, None])
+        images = to_signed(crops[:, None]).unflatten(0, (count, 2))
+        fuller = images.flatten(2).std(2).argmax(1)
+        chosen = images[torch.arange(count), fuller]
+        mirrored = torch.rand(count, 1, 1, 1, generator=generator) < 0.5
+        return torch.where(mirrored, chosen.flip(-1), chosen)
 
     def grid(self) -> Tensor:
         """Eight crops of the bank, each with what the decoder makes of it on its right."""

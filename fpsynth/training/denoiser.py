@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fpsynth.diffusion.bundle import adapter_state, save_bundle
 from fpsynth.diffusion.parts import Parts, Size, build_parts, build_schedule
+from fpsynth.errors import UserError
 from fpsynth.training.adapter import attach, base_state
 from fpsynth.training.bank import SIZE, BankSettings
 from fpsynth.training.batches import Batch, CropSettings, DropSettings, check_grid, draw_batch
@@ -26,7 +27,7 @@ from fpsynth.training.preview import Preview
 from fpsynth.training.stream import Bank
 
 Say = Callable[[str], None]
-SHIFT = 2.0
+SHIFT = 3.0
 """Of the times that are learnt: towards much noise."""
 BLOCKS: Mapping[int, float] = {1: 1.0, 8: 4.0, 32: 8.0}
 """Multiscale loss: the blocks' sides in latent pixels, and their weights."""
@@ -110,7 +111,7 @@ def by_time(each: Tensor, t: Tensor, steps: int) -> dict[str, float]:
 
 def run_denoiser(settings: DenoiserSettings, bank: Bank, out: Path, device: str, say: Say) -> None:
     """Train, and write out/model/, a model directory."""
-    vae = AutoencoderKL.from_pretrained(settings.autoencoder)
+    vae = read_autoencoder(settings.autoencoder)
     source = encode_bank(bank, vae, device, say)
     for size in (settings.crops.size, SIZE):
         check_grid(source.factor, size, len(settings.widths))
@@ -126,6 +127,13 @@ def run_denoiser(settings: DenoiserSettings, bank: Bank, out: Path, device: str,
     base = plain_unet(parts.unet)
     save_bundle(out / "model", replace(parts, unet=base), vae.cpu(), schedule, adapter_state(parts.unet))
     say(f"model: {out / 'model'}")
+
+
+def read_autoencoder(folder: Path) -> AutoencoderKL:
+    """Raises UserError unless the folder holds one."""
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: no autoencoder there; `fpsynth train autoencoder` makes one")
+    return AutoencoderKL.from_pretrained(folder)
 
 
 def new_parts(settings: DenoiserSettings, source: LatentBank) -> Parts:

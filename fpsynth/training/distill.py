@@ -171,7 +171,7 @@ def write_student(
     shutil.rmtree(home, ignore_errors=True)
     if settings.rank:
         layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(student))
-        half = {key: value.half() for key, value in layers.items()}
+        half = {key: value.half().contiguous() for key, value in layers.items()}
         StableDiffusionLoraLoaderMixin.save_lora_weights(home, unet_lora_layers=half)
     else:
         save_student(folder, settings.name, plain_unet(student))

@@ -131,7 +131,7 @@ def test_variation_spreads_placement(grown):
     small, usual = spread(0.3), spread(1.0)
     assert small[0] == pytest.approx(0.3 * usual[0])
     assert 0 < small[1] < usual[1]
-    assert 1 < usual[0] < 3
+    assert 1 < usual[0] < 4
 
 
 def test_truth_only_in_contact_and_frame(grown):

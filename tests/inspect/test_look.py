@@ -16,6 +16,7 @@ from fpsynth.errors import UserError
 from fpsynth.gate import available
 from fpsynth.inspect import matching, measure
 from fpsynth.inspect.look import Options, inspect_path
+from fpsynth.inspect.source import open_source
 from tests.inspect.population import IDENTITIES, IMPRESSIONS, build, row
 from tests.prints import planted
 
@@ -203,3 +204,21 @@ def test_judges_that_are_asked_for_and_missing(dataset: Path, monkeypatch: pytes
         inspect_path(dataset, Options(judges=True, cache=False))
     seen = inspect_path(dataset, Options(cache=False, workers=1))
     assert any("not judged" in notice for notice in seen.notices) and not seen.figures["judges"]
+
+
+def test_a_large_parquet_file_is_cut_between_its_row_groups(tmp_path: Path) -> None:
+    small = [png(row(i, 0)) for i in range(4)]
+    rows = [
+        {"image": {"bytes": small[i % 4], "path": None}, "identity": i // 2, "impression": i % 2} for i in range(700)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet", row_group_size=100)
+    units = open_source(tmp_path, None).units
+    assert [unit.count() for unit in units] == [300, 300, 100]
+    assert len({unit.digest() for unit in units}) == 3
+    read = [item.identity for unit in units for item in unit.read()]
+    assert read == [str(i // 2) for i in range(700)]
+    content = bytearray((tmp_path / "x.parquet").read_bytes())
+    before = [unit.digest() for unit in units]
+    content[len(content) // 2] ^= 1
+    (tmp_path / "x.parquet").write_bytes(content)
+    assert [a == b for a, b in zip(before, (unit.digest() for unit in units), strict=True)] == [True, False, True]

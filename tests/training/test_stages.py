@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-from tests.training.tiny import loop, wave_autoencoder, wave_bank
 
 from fpsynth.diffusion.model import load_model
 from fpsynth.training.adapter import attach, base_state, is_adapter
@@ -14,6 +13,7 @@ from fpsynth.training.denoiser import DenoiserSettings, network_of, new_parts, r
 from fpsynth.training.distill import DistillSettings, run_distill
 from fpsynth.training.latents import encode_bank
 from fpsynth.training.loop import step_generator
+from tests.training.tiny import loop, wave_autoencoder, wave_bank
 
 CROPS = CropSettings(size=64, whole_from=1.0)
 STEPS = 30
@@ -92,8 +92,9 @@ def test_zero_style_is_the_base_model(home, source):
         from fpsynth.training.denoiser import plain_unet
 
         plain = plain_unet(parts.unet)
-        out = plain(z, t, words.text, down_block_additional_residuals=residuals[0],
-                    mid_block_additional_residual=residuals[1])[0]
+        out = plain(
+            z, t, words.text, down_block_additional_residuals=residuals[0], mid_block_additional_residual=residuals[1]
+        )[0]
     assert torch.allclose(styled, out, atol=1e-5)
     assert not any(is_adapter(name) for name in base_state(parts.unet))
 
@@ -135,7 +136,7 @@ def test_distill_leaves_a_student_that_loads(home, bank, model, method, rank):
 
 
 def test_attach_follows_the_stock_order(home, source):
-    """The n-th pair of the file belongs to the n-th cross-attention of unet.attn_processors, and starts as its text's."""
+    """The n-th pair belongs to the n-th cross-attention of unet.attn_processors and starts as its text's."""
     parts = new_parts(denoiser_settings(home), source)
     attach(parts.unet, 128)
     for name, processor in parts.unet.attn_processors.items():

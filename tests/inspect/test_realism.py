@@ -1,0 +1,69 @@
+"""Distances between sets, on points whose answer is known."""
+
+import numpy as np
+import pytest
+
+from fpsynth.errors import UserError
+from fpsynth.gate import available
+from fpsynth.inspect import realism
+from fpsynth.inspect.judges import judge_image
+from fpsynth.inspect.record import Record
+from tests.inspect.population import row
+
+
+def normal(shift: float = 0.0, scale: float = 1.0, seed: int = 0, n: int = 300) -> np.ndarray:
+    return np.random.default_rng(seed).normal(shift, scale, (n, 4))
+
+
+def test_energy_is_unbiased_and_grows_with_the_shift() -> None:
+    alike = [realism.energy(normal(seed=2 * i), normal(seed=2 * i + 1)) for i in range(20)]
+    assert abs(np.mean(alike)) < 0.01
+    assert realism.energy(normal(), normal(0.5, seed=1)) < realism.energy(normal(), normal(1.0, seed=1))
+    # one dimension, means m apart and no spread: 2 |m|
+    assert realism.energy(np.zeros((5, 1)), np.full((5, 1), 3.0)) == pytest.approx(6)
+
+
+def test_neighbour_test_is_a_half_for_equal_sets() -> None:
+    assert realism.neighbour_test(normal(seed=1), normal(seed=2)) == pytest.approx(0.5, abs=0.06)
+    assert realism.neighbour_test(normal(seed=1), normal(6, seed=2)) == 1
+
+
+def test_precision_and_recall_tell_narrow_from_wide() -> None:
+    wide, narrow = normal(seed=1), normal(scale=0.3, seed=2)
+    assert realism.precision(narrow, wide) > 0.97 and realism.precision(wide, narrow) < 0.2
+    assert realism.coverage(narrow, wide) < 0.5 < realism.coverage(normal(seed=3), wide)
+    assert realism.density(normal(seed=3), wide) == pytest.approx(1, abs=0.15)
+
+
+def test_minutiae_distance_counts_bins() -> None:
+    a, b = np.zeros((1, 100)), np.zeros((1, 100))
+    a[0, 0], b[0, 3] = 1, 1
+    assert realism.minutiae_distance(a, a) == pytest.approx(0)
+    assert realism.minutiae_distance(a, b) == pytest.approx(3)
+
+
+@pytest.fixture(scope="module")
+def judged() -> list[Record]:
+    return [record(i, k) for i in range(6) for k in range(3)]
+
+
+def record(identity: int, impression: int, blur: bool = False) -> Record:
+    image = row(identity, impression).image
+    if blur:
+        image = (image // 4 + 90).astype(np.uint8)
+    size, name = image.shape, f"{identity}_{impression}"
+    verdict = judge_image(image, 500, None)
+    return Record(0, 0, name, str(identity), impression, size[1], size[0], 500, 0, 0, name, judged=verdict)
+
+
+@pytest.mark.skipif(not available(), reason="nbis-python is not installed")
+def test_a_set_against_itself_and_against_a_pale_copy(judged: list[Record]) -> None:
+    same = realism.realism(judged, judged)["distances"]
+    assert same["energy"]["value"] <= same["energy"]["yardstick_high"]
+    assert (same["precision"]["value"], same["recall"]["value"], same["coverage"]["value"]) == (1, 1, 1)
+    assert same["minutiae_pairs"]["value"] == pytest.approx(0, abs=1e-6)
+    pale = [record(i, k, blur=True) for i in range(6) for k in range(3)]
+    far = realism.realism(pale, judged)["distances"]
+    assert far["energy"]["value"] > 3 * same["energy"]["yardstick_high"]
+    with pytest.raises(UserError, match="at least 16"):
+        realism.realism(judged, judged[:9])
