@@ -30,11 +30,11 @@ class Condition:
 
 
 CONDITIONS = {
-    "excellent": Condition(0.03, 0.07, 0.0, 0.0, 1.04),
+    "excellent": Condition(0.03, 0.06, 0.0, 0.0, 1.12),
     "good": Condition(0.0, 0.15, 0.05, 0.01, 1.0),
-    "fair": Condition(-0.03, 0.24, 0.18, 0.05, 0.96),
-    "poor": Condition(-0.07, 0.34, 0.35, 0.14, 0.9),
-    "very poor": Condition(-0.12, 0.42, 0.5, 0.26, 0.83),
+    "fair": Condition(-0.03, 0.27, 0.22, 0.1, 0.92),
+    "poor": Condition(-0.07, 0.4, 0.4, 0.26, 0.8),
+    "very poor": Condition(-0.12, 0.5, 0.55, 0.45, 0.68),
 }
 
 

@@ -24,7 +24,7 @@ ASPERITY, CLUSTER = 1.0, 3.0
 """Sizes in pixels of the asperities and of their clusters."""
 STIFF = 2.5
 """How many times rougher skin acts per unit of missing load."""
-WORN = 0.55
+WORN = 0.9
 """Roughness that wear brings."""
 
 
