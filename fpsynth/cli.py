@@ -136,7 +136,7 @@ def train(
     run(stage, recipe, tuple(set_ or ()), out, device)
 
 
-@app.command(epilog="Example:\n\nfpsynth distill recipes/distill/default.yaml -o runs/student")
+@app.command(epilog="Example:\n\nfpsynth distill recipes/distill/phased.yaml -o runs/student")
 def distill(recipe: RecipePath, out: RunFolder = None, set_: Overrides = None, device: DeviceName = "auto") -> None:
     """Make a few-step student of a model. The same command again takes up a run that was cut off."""
     from fpsynth.training.run import distill as run
