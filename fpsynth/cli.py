@@ -99,6 +99,7 @@ def inspect(
     html: Annotated[Path | None, typer.Option(help="write a report")] = None,
     against: Annotated[Path | None, typer.Option(help="a second dataset to set beside it")] = None,
     reference: Annotated[Path | None, typer.Option(help="a folder of real images to compare with")] = None,
+    training: Annotated[Path | None, typer.Option(help="images that the model was trained on: any repeated?")] = None,
     judges: Annotated[bool | None, typer.Option(help="measure with NIST's tools (default: where installed)")] = None,
     limit: Annotated[int, typer.Option(min=1, help="most images to measure in depth")] = 2000,
     ppi: Annotated[float, typer.Option(min=50, max=5000, help="resolution of images that do not say theirs")] = 500,
@@ -111,7 +112,7 @@ def inspect(
     from fpsynth.inspect.look import Options, inspect_path
 
     console = _console(json, quiet)
-    options = Options(judges, html, sheet, against, reference, limit, ppi, workers, cache)
+    options = Options(judges, html, sheet, against, reference, training, limit, ppi, workers, cache)
     with console.watch() as progress:
         look = inspect_path(path, options, progress)
     console.result(look.figures, look, brief=str(path))

@@ -55,8 +55,7 @@ def look_at_dataset(path: Path, depth: Depth, progress: Progress | None = None) 
     manifest, faults, notices = _manifest(path)
     judges = _judges(depth, notices)
     source = open_source(path, manifest)
-    workers = depth.workers or os.cpu_count() or 1
-    scans = _scan(source, depth, judges, workers, progress)
+    scans = _scan(source, depth, judges, progress)
     records = [record for scan in scans for record in scan.records]
     for scan in scans:
         faults.extend(scan.faults)
@@ -65,7 +64,7 @@ def look_at_dataset(path: Path, depth: Depth, progress: Progress | None = None) 
     faults.extend(_whole(source, manifest, scans, records, shares))
     faults.extend(_wrong_truth(records))
     found = _figures(source, records, shares)
-    matching = match(records, Comparer(workers, progress, _cache(depth))) if judges else None
+    matching = match(records, comparer(depth, progress)) if judges else None
     if matching is not None:
         found["judges"] |= matching.figures
         faults.extend(matching.faults)
@@ -79,8 +78,17 @@ def scan_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> 
     if not path.is_dir():
         raise UserError(f"{path}: there is no such folder")
     source = open_source(path, None)
-    scans = _scan(source, depth, _judges(depth, []), depth.workers or os.cpu_count() or 1, progress)
+    scans = _scan(source, depth, _judges(depth, []), progress)
     return [record for scan in scans for record in scan.records]
+
+
+def comparer(depth: Depth, progress: Progress | None) -> Comparer:
+    """What compares templates, as deep and as parallel as asked."""
+    return Comparer(_workers(depth), progress, _cache(depth))
+
+
+def _workers(depth: Depth) -> int:
+    return depth.workers or os.cpu_count() or 1
 
 
 def _cache(depth: Depth) -> Path | None:
@@ -105,9 +113,9 @@ def _judges(depth: Depth, notices: list[str]) -> bool:
     return available() if depth.judges is None else depth.judges
 
 
-def _scan(source: Source, depth: Depth, judges: bool, workers: int, progress: Progress | None) -> list[Scan]:
+def _scan(source: Source, depth: Depth, judges: bool, progress: Progress | None) -> list[Scan]:
     """One look at everything where that is little; else a light one, and one in depth at whole identities."""
-    cache = _cache(depth)
+    cache, workers = _cache(depth), _workers(depth)
 
     def tasks(samples: Mapping[int, frozenset[int]] | None) -> list[Task]:
         return [

@@ -21,6 +21,7 @@ class Options:
 
     judges: None for where they are installed. limit: images that are looked at in depth. ppi: of plain folders.
     html: a report file. sheet: a contact sheet (PNG). against: a second dataset. reference: a folder of real images.
+    training: a folder of the images that the model was trained on.
     """
 
     judges: bool | None = None
@@ -28,6 +29,7 @@ class Options:
     sheet: Path | None = None
     against: Path | None = None
     reference: Path | None = None
+    training: Path | None = None
     limit: int = 2000
     ppi: float = 500
     workers: int | None = None
@@ -79,6 +81,17 @@ def _realism(records: Sequence[Record], reference: Path, depth: Any, progress: A
     return realism(records, scan_dataset(reference, replace(depth, judges=True), progress))
 
 
+def _privacy(look: Any, training: Path, depth: Any, progress: Any) -> dict[str, Any]:
+    """Figures against a folder of training images. Raises UserError where there are no judges to take them with."""
+    from dataclasses import replace
+
+    from fpsynth.inspect.dataset_look import comparer, scan_dataset
+    from fpsynth.inspect.privacy import privacy
+
+    seen = scan_dataset(training, replace(depth, judges=True), progress)
+    return privacy(look.records, seen, look.scores, comparer(depth, progress))
+
+
 def _dataset(path: Path, options: Options, progress: Any) -> Look:
     from fpsynth.inspect.dataset_look import Depth, look_at_dataset
     from fpsynth.inspect.sections import beside, dataset_sections
@@ -87,6 +100,8 @@ def _dataset(path: Path, options: Options, progress: Any) -> Look:
     look = look_at_dataset(path, depth, progress)
     if options.reference is not None:
         look.figures["realism"] = _realism(look.records, options.reference, depth, progress)
+    if options.training is not None:
+        look.figures["privacy"] = _privacy(look, options.training, depth, progress)
     figures = {"path": str(path), **look.figures, "faults": [as_dict(f) for f in look.faults], "notices": look.notices}
     sections, faults = dataset_sections(look.figures), list(look.faults)
     if options.against is not None:

@@ -21,6 +21,7 @@ def dataset_sections(figures: Mapping[str, Any]) -> list[Section]:
         Section("Gate, when it was made", list(_gate(figures["gate"]))),
         Section("Judged by NIST's tools", list(_judges(figures["judges"]))),
         Section("Against the reference (its halves against each other)", list(_realism(figures.get("realism")))),
+        Section("Against the training images", list(_privacy(figures.get("privacy")))),
     ]
     return [section for section in sections if section.lines]
 
@@ -138,6 +139,15 @@ def _realism(figures: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
                     f"{told['yardstick_low']:g} to {told['yardstick_high']:g})"
                 ),
             )
+
+
+def _privacy(figures: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if figures:
+        yield "images", f"{figures['images']}, training {figures['training_images']}"
+        yield "nearest scores", f"median {figures['nearest']['median']:g}, most {figures['nearest']['most']}"
+        yield f"above {figures['threshold']:g}", f"{figures['flagged']} (by chance {figures['expected_by_chance']:g})"
+        for pair in figures["list"]:
+            yield "  " + pair["image"], f"{pair['training_image']} (score {pair['score']})"
 
 
 def _interval(figure: Mapping[str, float]) -> str:
