@@ -1,7 +1,7 @@
 """Are the fingers different people's? Every pair of many fingers, compared by NIST's bozorth3.
 
-Each finger is captured once by a virtual optical sensor, and some a second time: what a mated pair scores. All non-mated
-pairs are compared, none is left to a screen.
+Each finger is captured once by a virtual optical sensor, and some a second time: what a mated pair scores. All
+non-mated pairs are compared, none is left to a screen.
 
 python benchmarks/uniqueness.py [--identities 2000] [--mated 200] [--workers N]
 """
