@@ -12,7 +12,7 @@ REACH_MM = 4.0
 """Distances to the outline are cut off here."""
 RIDGE_MM = 0.3
 """How much farther out a ridge crest touches than the mean skin does."""
-RAGGED_MM = 0.22
+RAGGED_MM = 0.16
 SOFT_MM = 0.05
 CREASE_MM = 13.5
 """From the pad's middle down to the flexion crease."""
@@ -92,7 +92,7 @@ def depth_field(draws: Draws, outline: Outline, points: Array, crease_mm: float,
         below = np.minimum(points[..., 1] - crease_mm - 0.8, outline.phalanx - np.abs(points[..., 0]))
         depth = np.maximum(depth, np.clip(below, -REACH_MM, REACH_MM))
     rows, cols = depth.shape
-    uneven = 0.22 * draws.field(rows, cols, 5.0 / step_mm) + 0.17 * draws.field(rows, cols, 1.2 / step_mm)
+    uneven = 0.16 * draws.field(rows, cols, 5.0 / step_mm) + 0.11 * draws.field(rows, cols, 1.2 / step_mm)
     gaps = draws.field(rows, cols, 4.5 / step_mm)
     if outline.coverage < 1:
         depth = np.minimum(depth, 1.3 * (gaps + 3.0 * (outline.coverage - 0.5)))

@@ -11,7 +11,15 @@ from torch import Tensor
 from fpsynth.finger import Finger
 from fpsynth.impression.contact import CREASE_MM, Outline, depth_field, draw_outline, touch
 from fpsynth.impression.draws import Array, Draws, draws_for
-from fpsynth.impression.load import CONDITIONS, draw_moisture, draw_pressure, moisture_field, pressure_field, wear_field
+from fpsynth.impression.load import (
+    CONDITIONS,
+    draw_moisture,
+    draw_pressure,
+    draw_roughness,
+    moisture_field,
+    pressure_field,
+    wear_field,
+)
 from fpsynth.impression.pose import draw_pose
 from fpsynth.impression.skin import MASTER_MM, SkinMap, draw_distortion
 from fpsynth.impression.truth import Planes, move_minutiae, move_singular
@@ -45,6 +53,7 @@ class Impression:
     flow        (height, width, 2) float32: the master pixel (x, y) that lies under each image pixel
     minutiae    image pixels, only those in contact; quality says how legible each is
     singular    image pixels, only those in contact
+    roughness   of the ridges, 1 being usual
     parameters  what was drawn (placement in mm, rotation in degrees, pressure...), for the dataset row
     """
 
@@ -59,6 +68,7 @@ class Impression:
     minutiae: tuple[Minutia, ...]
     singular: tuple[SingularPoint, ...]
     parameters: Mapping[str, float]
+    roughness: float = 1.0
 
 
 COARSE = 8
@@ -73,6 +83,7 @@ class _Touch:
     outline: Outline
     pressure: float
     moisture: float
+    roughness: float
 
 
 def capture(finger: Finger, settings: CaptureSettings, rng: np.random.Generator) -> Impression:
@@ -87,7 +98,8 @@ def capture(finger: Finger, settings: CaptureSettings, rng: np.random.Generator)
     minutiae, singular = move_minutiae(finger, touched.skin, planes), move_singular(finger, touched.skin, planes)
     parameters = _parameters(touched, planes)
     flow = flow.permute(1, 2, 0).contiguous()
-    return Impression(settings, ridges, detail, contact, pressure, moisture, wear, flow, minutiae, singular, parameters)
+    seen = flow, minutiae, singular, parameters
+    return Impression(settings, ridges, detail, contact, pressure, moisture, wear, *seen, touched.roughness)
 
 
 def _draw_touch(draws: Draws, finger: Finger, settings: CaptureSettings) -> _Touch:
@@ -97,7 +109,8 @@ def _draw_touch(draws: Draws, finger: Finger, settings: CaptureSettings) -> _Tou
     middle = ((settings.width - 1) / 2, (settings.height - 1) / 2)
     skin = SkinMap(pose, draw_distortion(draws, pressure), middle, _pad_middle(finger), 25.4 / settings.ppi)
     outline = draw_outline(draws, settings.acquisition, size, pressure)
-    return _Touch(skin, outline, pressure, draw_moisture(draws, settings.quality, settings.skin))
+    moisture = draw_moisture(draws, settings.quality, settings.skin)
+    return _Touch(skin, outline, pressure, moisture, draw_roughness(draws, settings.quality))
 
 
 def finger_size(finger: Finger) -> float:

@@ -20,6 +20,7 @@ class Condition:
     moisture_shift   typical shift of the whole print, either way
     worn             share of the print that is worn or smudged
     area             relative size of the contact
+    rough            relative roughness of the ridges
     """
 
     pressure: float
@@ -27,14 +28,15 @@ class Condition:
     moisture_shift: float
     worn: float
     area: float
+    rough: float
 
 
 CONDITIONS = {
-    "excellent": Condition(0.03, 0.06, 0.0, 0.0, 1.12),
-    "good": Condition(0.0, 0.15, 0.05, 0.01, 1.0),
-    "fair": Condition(-0.03, 0.27, 0.22, 0.1, 0.92),
-    "poor": Condition(-0.07, 0.4, 0.4, 0.26, 0.8),
-    "very poor": Condition(-0.12, 0.5, 0.55, 0.45, 0.68),
+    "excellent": Condition(0.03, 0.06, 0.0, 0.0, 1.12, 0.5),
+    "good": Condition(0.0, 0.13, 0.05, 0.01, 1.0, 0.55),
+    "fair": Condition(-0.03, 0.27, 0.22, 0.1, 0.92, 0.95),
+    "poor": Condition(-0.07, 0.4, 0.4, 0.26, 0.8, 1.15),
+    "very poor": Condition(-0.12, 0.5, 0.55, 0.45, 0.68, 1.4),
 }
 
 
@@ -50,6 +52,11 @@ def draw_moisture(draws: Draws, quality: str, skin: str) -> float:
     usual, side = SKIN_MOISTURE[skin], draws.trait()
     shift = CONDITIONS[quality].moisture_shift * (np.sign(usual) * abs(side) if usual else side)
     return float(np.clip(usual + np.clip(shift, -0.6, 0.6) + draws.difference(0.13), -0.85, 0.85))
+
+
+def draw_roughness(draws: Draws, quality: str) -> float:
+    """How rough the ridges are in this capture, 1 being usual."""
+    return CONDITIONS[quality].rough * float(np.exp(draws.difference(0.2)))
 
 
 def pressure_field(draws: Draws, outline: Outline, points: Array, mean: float, step_mm: float) -> Array:

@@ -43,11 +43,11 @@ class Pose:
 class PoseSpread:
     """Standard deviations at variation 1, and what is usual for the acquisition (mean dy and pitch)."""
 
-    dx_mm: float = 2.6
-    dy_mm: float = 3.2
+    dx_mm: float = 2.2
+    dy_mm: float = 2.8
     rotation_deg: float = 9.5
-    roll_deg: float = 11.0
-    pitch_mm: float = 2.4
+    roll_deg: float = 10.0
+    pitch_mm: float = 2.1
     usual_dy_mm: float = 0.0
     usual_pitch_mm: float = 0.0
 

@@ -10,6 +10,11 @@ from fpsynth.impression.draws import Array
 from fpsynth.impression.skin import SkinMap
 from fpsynth.minutiae import Minutia, SingularPoint
 
+NEARLY_ALL = 0.84
+"""Share of the surroundings that must touch for a minutia to be one."""
+FRAME_PERIODS = 2.0
+"""Nearer to the frame, too little ridge is left on one side to tell an ending from the image's end."""
+
 
 @dataclass(frozen=True)
 class Planes:
@@ -22,7 +27,7 @@ class Planes:
 
 
 def move_minutiae(finger: Finger, skin: SkinMap, planes: Planes) -> tuple[Minutia, ...]:
-    """The minutiae in image pixels, those that touch, with half a ridge period around them, inside the frame."""
+    """The minutiae in image pixels: those that touch, with skin around them, and lie well inside the frame."""
     if not finger.minutiae:
         return ()
     master = np.array([(m.x, m.y) for m in finger.minutiae])
@@ -66,7 +71,11 @@ def _around(image: Array, radius: Array) -> Array:
 
 
 def _touching(contact: Array, image: Array, period: Array) -> NDArray[np.bool_]:
-    return np.all(_sample(contact, _around(image, 0.5 * period)) > 0.5, axis=0)
+    """True where half a period around is in contact, but for a speck, and the frame is two periods away."""
+    height, width = contact.shape
+    frame = np.min([image[:, 0], image[:, 1], width - 1 - image[:, 0], height - 1 - image[:, 1]], axis=0)
+    touching = (_sample(contact, _around(image, 0.5 * period)) > 0.5).mean(0)
+    return (touching >= NEARLY_ALL) & (_sample(contact, image) > 0.5) & (frame >= FRAME_PERIODS * period)
 
 
 def _legibility(planes: Planes, image: Array, period: Array) -> Array:

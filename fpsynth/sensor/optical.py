@@ -13,9 +13,9 @@ from fpsynth.sensor.fields import blur, broad_blur, mottle, specks, vignette, wh
 from fpsynth.sensor.touch import Touch
 
 RANGES: Ranges = {
-    "gain": (3.5, 6.5),
+    "gain": (4.5, 9),
     "bias": (-0.12, 0.14),
-    "rough": (0.06, 0.2),
+    "rough": (0.2, 0.5),
     "back": (246, 262),
     "lamp": (0, 9),
     "dark": (0, 70),

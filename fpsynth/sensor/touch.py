@@ -20,9 +20,9 @@ from torch import Tensor
 from fpsynth.impression import Impression
 from fpsynth.sensor.fields import grain, mottle, white
 
-ASPERITY, CLUSTER = 1.0, 3.0
-"""Sizes in pixels of the asperities and of their clusters."""
-STIFF = 2.5
+ASPERITY, CLUSTER, LUMP = 1.0, 3.0, 6.5
+"""Sizes in pixels of the asperities, of their clusters, and of the unevenness along a ridge."""
+STIFF = 1.2
 """How many times rougher skin acts per unit of missing load."""
 WORN = 0.9
 """Roughness that wear brings."""
@@ -48,15 +48,15 @@ def touch(impression: Impression, parameters: Mapping[str, float], rng: np.rando
     """Press the skin on a surface. Parameters: gain (sharpness), bias (of the load), rough (of the skin)."""
     load = 0.8 * impression.moisture + 0.9 * (impression.pressure - 0.5) + parameters["bias"]
     height = (1 - 0.5 * impression.wear) * impression.ridges + impression.detail
-    rough = parameters["rough"] * (1 + STIFF * (-load).clamp_min(0)) + WORN * impression.wear
+    rough = impression.roughness * parameters["rough"] * (1 + STIFF * (-load).clamp_min(0)) + WORN * impression.wear
     raised = height + rough * _asperities(rng, height) + 0.9 * load
     area = impression.contact * torch.sigmoid(parameters["gain"] * raised)
     return Touch(area, load, height, impression.contact)
 
 
 def _asperities(rng: np.random.Generator, like: Tensor) -> Tensor:
-    """Unit variance: fine asperities and their clusters."""
-    return 0.75 * grain(rng, like, ASPERITY) + 0.66 * mottle(rng, like, CLUSTER)
+    """Unit variance: fine asperities, their clusters, and the unevenness along a ridge."""
+    return 0.55 * grain(rng, like, ASPERITY) + 0.6 * mottle(rng, like, CLUSTER) + 0.58 * mottle(rng, like, LUMP)
 
 
 def speckle(rng: np.random.Generator, area: Tensor, strength: float) -> Tensor:

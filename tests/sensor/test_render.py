@@ -85,11 +85,12 @@ def test_capacitive_pattern_belongs_to_the_device(pressed):
     """Columns averaged over untouched rows: the same in every image of a device, another device's are others."""
 
     def columns(device, noise):
-        grey = image_of(pressed, "capacitive", device, noise).float()[440:].mean(0)
-        return (grey - grey.mean()).numpy()
+        grey = image_of(pressed, "capacitive", device, noise).float().numpy()
+        away = pressed.contact.numpy().max(1) < 0.01
+        return np.diff(grey[away].mean(0))  # from column to column: without the bright sides that all devices have
 
-    assert np.corrcoef(columns(1, 1), columns(1, 2))[0, 1] > 0.8
-    assert abs(np.corrcoef(columns(1, 1), columns(2, 1))[0, 1]) < 0.8
+    assert np.corrcoef(columns(1, 1), columns(1, 2))[0, 1] > 0.6
+    assert abs(np.corrcoef(columns(1, 1), columns(2, 1))[0, 1]) < 0.3
 
 
 def test_load_fills_from_crests_to_valleys(finger):
