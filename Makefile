@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test test-all lint setup docs clean
 
+# exit code 3: some images stayed short of the gate, and their rows say so
 demo: setup  ## make a small dataset with the bundled model and show it
-	$(BIN)/fpsynth generate recipes/quickstart.yaml -o $(OUT)
+	$(BIN)/fpsynth generate recipes/quickstart.yaml -o $(OUT) || [ $$? -eq 3 ]
 	$(BIN)/fpsynth inspect $(OUT) --no-judges --sheet $(OUT)-sheet.png
 	@echo "contact sheet: $(OUT)-sheet.png"
 

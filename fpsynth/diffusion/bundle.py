@@ -9,6 +9,7 @@
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,13 +53,24 @@ def save_bundle(
         requires_safety_checker=False,
     )
     pipeline.save_pretrained(folder, safe_serialization=True, max_shard_size=SHARD)
+    _forget_origins(folder)
     (folder / ADAPTER).parent.mkdir(exist_ok=True)
     save_file({key: value.half().contiguous() for key, value in adapter.items()}, folder / ADAPTER)
 
 
 def save_student(folder: Path, name: str, unet: UNet2DConditionModel) -> None:
     """Add a student with weights of its own to a model directory."""
-    _half(unet).save_pretrained(folder / "students" / name / "unet", max_shard_size=SHARD)
+    home = folder / "students" / name
+    _half(unet).save_pretrained(home / "unet", max_shard_size=SHARD)
+    _forget_origins(home)
+
+
+def _forget_origins(folder: Path) -> None:
+    """diffusers writes where a part was once loaded from: no one else has that path."""
+    for path in folder.glob("*/config.json"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("_name_or_path", None) is not None:
+            path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def style_processor() -> Any:

@@ -1,0 +1,75 @@
+"""The bundled model: small enough, opened by the stock pipeline, and true to the finger it is told to draw."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from fpsynth.diffusion.bundle import ADAPTER, default_model
+from fpsynth.gate import available
+from fpsynth.generate import Order, generate
+
+BUNDLE = default_model()
+MOST, LARGEST = 60e6, 15e6
+
+
+def test_sizes():
+    files = [path for path in BUNDLE.parent.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= MOST
+    assert max(path.stat().st_size for path in files) <= LARGEST
+    assert not [path for path in files if path.suffix in (".bin", ".pt", ".ckpt", ".pkl")]
+
+
+def test_no_part_tells_where_it_was_made():
+    for path in BUNDLE.rglob("*.json"):
+        assert "_name_or_path" not in json.loads(path.read_text())
+
+
+def test_the_stock_pipeline_draws_with_it():
+    from diffusers import StableDiffusionControlNetPipeline
+
+    pipe = StableDiffusionControlNetPipeline.from_pretrained(BUNDLE, dtype=torch.float32)
+    pipe.load_ip_adapter(
+        BUNDLE, subfolder=ADAPTER.parent.name, weight_name=ADAPTER.name, image_encoder_folder="image_encoder"
+    )
+    pipe.set_progress_bar_config(disable=True)
+    ridges = 0.5 + 0.5 * torch.sin(torch.arange(128) * 2 * torch.pi / 9).expand(128, 128)
+    planes = torch.stack([ridges, torch.ones(128, 128), 0.5 * torch.ones(128, 128)])[None]
+    drawn = pipe(
+        "a good quality plain fingerprint, whorl, ink sensor",
+        image=planes,
+        height=128,
+        width=128,
+        num_inference_steps=8,
+        guidance_scale=1.0,
+        ip_adapter_image_embeds=[torch.zeros(1, 1, 128)],
+        generator=torch.Generator().manual_seed(0),
+        output_type="np",
+    ).images[0, ..., 0]
+    inner = slice(24, 104)
+    assert np.corrcoef(drawn[inner, inner].ravel(), ridges[inner, inner].numpy().ravel())[0, 1] < -0.7
+
+
+RECIPE = """
+identities: 4
+impressions: 2
+prompt: {sensor: {optical: 0.5, ink: 0.5}, quality: good, skin: normal}
+capture: {acquisition: plain}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not available(), reason="nbis-python is not installed")
+def test_truth_identity_and_quality_by_nist(tmp_path):
+    from fpsynth.console import Console
+    from fpsynth.inspect.look import Options, inspect_path
+
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE)
+    generate(Order(recipe, (), tmp_path / "out"), Console("quiet"))
+    judged = inspect_path(tmp_path / "out", Options(judges=True, workers=1, cache=False)).figures["judges"]
+    assert judged["truth"]["recall"] > 0.8
+    assert judged["truth"]["spurious"] < 0.2
+    assert judged["nfiq2"]["median"] > 35
+    assert judged["bozorth3"]["mated"]["median"] > 40 > judged["bozorth3"]["non_mated"]["most"]
