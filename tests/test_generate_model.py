@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 from fpsynth import gate
@@ -74,12 +75,14 @@ def test_the_same_bytes_again_and_with_more_identities(folder):
     assert first == [path.read_bytes() for path in sorted((folder / "more" / "data").iterdir())][:2]
 
 
-def test_the_batch_moves_pixels_by_a_grey_level_at_most(folder):
+def test_the_batch_moves_pixels_by_a_grey_level_at_most(folder, monkeypatch):
+    """In float32: random weights amplify what bfloat16 rounds. tests/test_bundled.py has real ones."""
+    monkeypatch.setattr("fpsynth.diffusion.model.natural_dtype", lambda device: torch.float32)
     make(folder, "four", "identities=1", "sampling.student=none")
     make(folder, "one", "identities=1", "sampling.student=none", batch=1)
     for a, b in zip(rows(folder / "four"), rows(folder / "one"), strict=True):
         assert (a["seed"], a["minutiae"]) == (b["seed"], b["minutiae"])
-        assert np.abs(pixels(a) - pixels(b)).max() <= 2  # one for bf16 in the middle, one for rounding
+        assert np.abs(pixels(a) - pixels(b)).max() <= 1
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def run_adapters(settings: AdapterSettings, bank: Bank, out: Path, device: str, 
     diffusion = Diffusion(DDIMScheduler.from_config(model.schedule).alphas_cumprod)
     source = encode_bank(bank, model.vae, device, say)
     network, learning = _network(model, settings)
-    lessons = Lessons(source, diffusion, settings.loop, settings.crops, settings.drop, styled=True)
+    lessons = Lessons(source, diffusion, settings.loop, settings.crops, settings.drop)
     place = choose_place(settings.loop.precision, device)
     for module in (network.controlnet, network.text_encoder):
         freeze(module)
@@ -87,5 +87,4 @@ def _write(model: Path, target: Path, network: Network) -> None:
     shutil.copytree(model, target, dirs_exist_ok=True)
     adapter = {key: value.half().contiguous() for key, value in adapter_state(network.unet).items()}
     save_file(adapter, target / ADAPTER)
-    assert network.image_encoder is not None
     network.image_encoder.half().save_pretrained(target / "image_encoder")

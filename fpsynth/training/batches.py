@@ -1,7 +1,7 @@
 """Batches for the denoiser, its adapter and its students: latents, planes, prompts and style references."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
@@ -49,17 +49,17 @@ class CropSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Batch:
-    """latents (B, C, h, w) and planes (B, 3, H, W) float32; prompts; control (B,) bool: False where control is dropped;
+    """latents (B, C, h, w), planes (B, 3, H, W), style (B, 3, S, S; the image encoder's pixels), all float32.
 
-    style (B, 3, S, S) float32 pixels for the image encoder and styled (B,) bool, or None where no style is wanted.
+    control and styled (B,) bool: False where control or style is dropped.
     """
 
     latents: Tensor
     planes: Tensor
+    style: Tensor
     prompts: tuple[str, ...]
     control: Tensor
-    style: Tensor | None = None
-    styled: Tensor | None = None
+    styled: Tensor
 
 
 @dataclass(frozen=True)
@@ -72,17 +72,14 @@ class Place:
     left: int
 
 
-def draw_batch(
-    source: LatentBank, generator: torch.Generator, count: int, size: int, drop: DropSettings, with_style: bool
-) -> Batch:
+def draw_batch(source: LatentBank, generator: torch.Generator, count: int, size: int, drop: DropSettings) -> Batch:
     """A batch of random crops with the conditions that the generator leaves them."""
     places = draw_places(generator, len(source.bank), count, size)
     coins = torch.rand(count, 2, generator=generator)
     prompts = tuple(draw_prompt(source.bank.labels[p.index], p.mirrored, generator, drop) for p in places)
-    batch = gather(source, places, size, prompts, coins[:, 0] >= drop.control)
-    if not with_style:
-        return batch
-    return replace(batch, style=draw_styles(source, places, generator), styled=coins[:, 1] >= drop.style)
+    style = draw_styles(source, places, generator)
+    latents, planes = gather(source, places, size)
+    return Batch(latents, planes, style, prompts, coins[:, 0] >= drop.control, coins[:, 1] >= drop.style)
 
 
 def draw_places(generator: torch.Generator, images: int, count: int, size: int) -> list[Place]:
@@ -93,11 +90,11 @@ def draw_places(generator: torch.Generator, images: int, count: int, size: int) 
     return [Place(*values) for values in zip(index, mirrored, top.tolist(), left.tolist(), strict=True)]
 
 
-def gather(source: LatentBank, places: list[Place], size: int, prompts: tuple[str, ...], control: Tensor) -> Batch:
-    """Read latents and planes of these crops."""
+def gather(source: LatentBank, places: list[Place], size: int) -> tuple[Tensor, Tensor]:
+    """Read latents (B, C, h, w) and planes (B, 3, H, W) of these crops."""
     latents = [source.crop(p.index, p.mirrored, p.top, p.left, size) for p in places]
     planes = [_planes(source, p, size) for p in places]
-    return Batch(torch.stack(latents), torch.stack(planes).float() / 255, prompts, control)
+    return torch.stack(latents), torch.stack(planes).float() / 255
 
 
 def _planes(source: LatentBank, place: Place, size: int) -> Tensor:
@@ -144,4 +141,4 @@ def draw_prompt(label: Labels, mirrored: bool, generator: torch.Generator, drop:
 def check_grid(factor: int, size: int, levels: int) -> None:
     """Raises UserError unless a crop of `size` pixels can be halved as often as the U-Net halves it."""
     if size % (factor * 2 ** (levels - 1)):
-        raise UserError(f"crop.size {size} is no multiple of {factor * 2 ** (levels - 1)}, which this model needs")
+        raise UserError(f"crops.size {size} is no multiple of {factor * 2 ** (levels - 1)}, which this model needs")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor, nn
 
-from fpsynth.diffusion.bundle import adapter_state, save_bundle
+from fpsynth.diffusion.bundle import adapter_state, check_weights, save_bundle
 from fpsynth.diffusion.parts import Parts, Size, build_parts, build_schedule
 from fpsynth.errors import UserError
 from fpsynth.training.adapter import attach, base_state
@@ -34,14 +34,14 @@ BLOCKS: Mapping[int, float] = {1: 1.0, 8: 4.0, 32: 8.0}
 
 
 class DenoiserSettings(BaseModel):
-    """A recipe of this stage. widths: channels of the U-Net, one a level, multiples of 64; the last two attend."""
+    """A recipe of this stage. widths: channels of the U-Net, one a level; the last two levels attend."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     stage: Literal["denoiser"]
     bank: Path | BankSettings = Field(default_factory=BankSettings)
     autoencoder: Path = Field(description="folder of a diffusers AutoencoderKL: its encoder gives the latents")
-    widths: tuple[PositiveInt, ...] = (64, 64, 128, 128)
+    widths: tuple[Annotated[PositiveInt, Field(multiple_of=64)], ...] = Field(default=(64, 64, 128, 128), min_length=2)
     heads: PositiveInt = 2
     control_start: float = Field(default=0.02, ge=0, description="deviation of the ControlNet's output weights")
     crops: CropSettings = CropSettings()
@@ -58,13 +58,12 @@ class Lessons:
     loop: LoopSettings
     crops: CropSettings
     drop: DropSettings
-    styled: bool
 
     def draw(self, step: int) -> tuple[Batch, Tensor, torch.Generator]:
         """The batch of a step, noise for its latents, and the step's generator for what else is drawn."""
         generator = step_generator(self.loop.seed, step)
         size, count = self.crops.at(step, self.loop.steps, self.loop.batch)
-        batch = draw_batch(self.source, generator, count, size, self.drop, self.styled)
+        batch = draw_batch(self.source, generator, count, size, self.drop)
         return batch, torch.randn(batch.latents.shape, generator=generator), generator
 
 
@@ -111,15 +110,14 @@ def by_time(each: Tensor, t: Tensor, steps: int) -> dict[str, float]:
 
 def run_denoiser(settings: DenoiserSettings, bank: Bank, out: Path, device: str, say: Say) -> None:
     """Train, and write out/model/, a model directory."""
-    vae = read_autoencoder(settings.autoencoder)
+    check_autoencoder(settings.autoencoder)
+    vae = AutoencoderKL.from_pretrained(settings.autoencoder)
     source = encode_bank(bank, vae, device, say)
     for size in (settings.crops.size, SIZE):
         check_grid(source.factor, size, len(settings.widths))
     parts = new_parts(settings, source)
     schedule = build_schedule()
-    lessons = Lessons(
-        source, Diffusion(schedule.alphas_cumprod), settings.loop, settings.crops, settings.drop, styled=True
-    )
+    lessons = Lessons(source, Diffusion(schedule.alphas_cumprod), settings.loop, settings.crops, settings.drop)
     for module in (parts.unet, parts.controlnet):
         fast_group_norm(module)
     preview = Preview(source, lessons.diffusion, vae, torch.arange(999, 0, -125))
@@ -129,11 +127,11 @@ def run_denoiser(settings: DenoiserSettings, bank: Bank, out: Path, device: str,
     say(f"model: {out / 'model'}")
 
 
-def read_autoencoder(folder: Path) -> AutoencoderKL:
-    """Raises UserError unless the folder holds one."""
+def check_autoencoder(folder: Path) -> None:
+    """Raises UserError unless the folder holds one, DamagedFile for weights that cannot be read."""
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: no autoencoder there; `fpsynth train autoencoder` makes one")
-    return AutoencoderKL.from_pretrained(folder)
+    check_weights(folder / "diffusion_pytorch_model.safetensors")
 
 
 def new_parts(settings: DenoiserSettings, source: LatentBank) -> Parts:

@@ -11,13 +11,13 @@ from typing import Any, Literal
 import torch
 from diffusers import DDIMScheduler, LCMScheduler, TCDScheduler, UNet2DConditionModel
 from diffusers.loaders import StableDiffusionLoraLoaderMixin
-from diffusers.utils import convert_state_dict_to_diffusers
 from peft import LoraConfig, get_peft_model_state_dict
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from fpsynth.diffusion.bundle import save_student
 from fpsynth.diffusion.model import Model, load_model
+from fpsynth.errors import UserError
 from fpsynth.training.adapter import is_adapter
 from fpsynth.training.adapters import freeze
 from fpsynth.training.bank import BankSettings
@@ -121,9 +121,7 @@ def run_distill(settings: DistillSettings, model_path: Path, bank: Bank, out: Pa
     source = encode_bank(bank, model.vae, device, say)
     teacher = teacher_of(model, settings, device)
     student = student_of(model.unet, settings)
-    lessons = Lessons(
-        source, Diffusion(schedule.alphas_cumprod), settings.loop, settings.crops, settings.drop, styled=True
-    )
+    lessons = Lessons(source, Diffusion(schedule.alphas_cumprod), settings.loop, settings.crops, settings.drop)
     network = Network(student, teacher.controlnet, teacher.text_encoder, teacher.tokenizer, teacher.image_encoder)
     preview = Preview(source, lessons.diffusion, model.vae, lecture.starts)
     fit(DistillJob(network, teacher, lessons, lecture, preview), settings.loop, out, device, say)
@@ -133,11 +131,18 @@ def run_distill(settings: DistillSettings, model_path: Path, bank: Bank, out: Pa
 
 
 def lecture_of(settings: DistillSettings, schedule: DDIMScheduler) -> Lecture:
-    """The times of the few-step sampler and of the teacher."""
+    """The times of the few-step sampler and of the teacher. Raises UserError where the teacher skips one of them."""
     sampler = STUDENTS[settings.method].from_config(schedule.config)
     sampler.set_timesteps(settings.steps)
-    stride = schedule.config.num_train_timesteps // settings.teacher_steps
-    return Lecture(settings.method, sampler.timesteps, stride, settings.huber)
+    times, starts = schedule.config.num_train_timesteps, sampler.timesteps
+    stride = times // settings.teacher_steps
+    if times % settings.teacher_steps or not set(starts.tolist()) <= set(teacher_times(times, stride).tolist()):
+        visited = ", ".join(map(str, starts.tolist()))
+        raise UserError(
+            f"teacher_steps {settings.teacher_steps} must divide {times} and lead the teacher over "
+            f"the student's times, {visited}; 50 and 100 suit most students"
+        )
+    return Lecture(settings.method, starts, stride, settings.huber)
 
 
 def teacher_of(model: Model, settings: DistillSettings, device: str) -> Network:
@@ -170,8 +175,7 @@ def write_student(
     home = folder / "students" / settings.name
     shutil.rmtree(home, ignore_errors=True)
     if settings.rank:
-        layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(student))
-        half = {key: value.half().contiguous() for key, value in layers.items()}
+        half = {key: value.half().contiguous() for key, value in get_peft_model_state_dict(student).items()}
         StableDiffusionLoraLoaderMixin.save_lora_weights(home, unet_lora_layers=half)
     else:
         save_student(folder, settings.name, plain_unet(student))

@@ -20,6 +20,9 @@ from fpsynth.training.checkpoint import load_checkpoint, save_checkpoint
 from fpsynth.training.masters import Masters
 from fpsynth.training.metrics import MetricsLog, save_grid
 
+GRID_COLUMNS = 4
+"""Of a grid of pictures: an even number, for they come in pairs."""
+
 
 class LoopSettings(BaseModel):
     """How long and how fast a stage learns. The learning rate warms up linearly and falls as half a cosine."""
@@ -83,11 +86,16 @@ def step_generator(seed: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed((seed << 32) + step)
 
 
+def check_precision(precision: str, device: str) -> None:
+    """Raises UserError for a number format that the device does not train in."""
+    if precision == "fp16" and torch.device(device).type == "cpu":
+        raise UserError("loop.precision fp16 needs a CUDA device; use bf16 or fp32 on the CPU")
+
+
 def choose_place(precision: str, device: str) -> Place:
     """bf16: bfloat16 weights with float32 masters. fp16: float32 weights under CUDA autocast with loss scaling."""
+    check_precision(precision, device)
     on_cpu = torch.device(device).type == "cpu"
-    if on_cpu and precision == "fp16":
-        raise UserError("precision fp16 needs a CUDA device; use bf16 or fp32 on the CPU")
     if on_cpu:
         torch.set_flush_denormal(True)
     accelerator = Accelerator(mixed_precision="fp16" if precision == "fp16" else "no", cpu=on_cpu)
@@ -187,7 +195,7 @@ def _look(job: Job, masters: Masters, path: Path) -> None:
         images = job.grid()
         _train_mode(job, True)
     if images is not None:
-        save_grid(path, images)
+        save_grid(path, images, GRID_COLUMNS)
 
 
 def _train_mode(job: Job, mode: bool) -> None:

@@ -46,10 +46,9 @@ def _step_of(line: str) -> float:
         return math.inf
 
 
-def save_grid(path: Path, images: Tensor, columns: int | None = None) -> None:
-    """Write (N, 1, H, W) in [-1, 1] as one PNG, `columns` to a row (as square as possible by default)."""
+def save_grid(path: Path, images: Tensor, columns: int) -> None:
+    """Write (N, 1, H, W) in [-1, 1] as one PNG, `columns` to a row."""
     count, _, height, width = images.shape
-    columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     grey = ((images.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     padded = F.pad(grey, (0, 0, 0, 0, 0, 0, 0, rows * columns - count), value=255)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
@@ -17,21 +16,21 @@ Residuals = tuple[list[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Words:
-    """What a network is told beside the planes: text (B, tokens, width), style (B, 1, width) or None."""
+    """What a network is told beside the planes: text (B, tokens, width), style (B, 1, width)."""
 
     text: Tensor
-    style: Tensor | None
+    style: Tensor
 
 
 @dataclass(frozen=True)
 class Network:
-    """image_encoder is None where the U-Net carries no IP-Adapter. Gradients flow wherever a part wants them."""
+    """The U-Net carries an IP-Adapter. Gradients flow wherever a part wants them."""
 
     unet: UNet2DConditionModel
     controlnet: ControlNetModel
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
-    image_encoder: CLIPVisionModelWithProjection | None = None
+    image_encoder: CLIPVisionModelWithProjection
 
     @property
     def device(self) -> torch.device:
@@ -52,12 +51,7 @@ class Network:
         ids = self.tokenizer(list(prompts), padding="max_length", truncation=True, max_length=length)["input_ids"]
         return self.text_encoder(torch.tensor(ids, device=self.device)).last_hidden_state
 
-    def _style(self, batch: Batch) -> Tensor | None:
-        if self.image_encoder is None:
-            return None
-        if batch.style is None or batch.styled is None:
-            width = self.image_encoder.config.projection_dim
-            return torch.zeros(len(batch.prompts), 1, width, device=self.device, dtype=self.dtype)
+    def _style(self, batch: Batch) -> Tensor:
         embeds = self.image_encoder(batch.style.to(self.device, self.dtype)).image_embeds
         return embeds[:, None] * batch.styled.to(self.device, self.dtype)[:, None, None]
 
@@ -69,12 +63,11 @@ class Network:
 
     def velocity(self, z: Tensor, t: Tensor, words: Words, residuals: Residuals) -> Tensor:
         """v (B, C, h, w) float32."""
-        added: dict[str, Any] | None = None if words.style is None else {"image_embeds": [words.style]}
         out = self.unet(
             self._here(z),
             t,
             words.text,
-            added_cond_kwargs=added,
+            added_cond_kwargs={"image_embeds": [words.style]},
             down_block_additional_residuals=residuals[0],
             mid_block_additional_residual=residuals[1],
             return_dict=False,

@@ -1,7 +1,6 @@
 """The pictures of a training run: the same images of the bank, sampled again whenever asked."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +10,7 @@ from torch import Tensor
 from fpsynth.conditioning.prompt import prompt_text
 from fpsynth.training.autoencoder import decode
 from fpsynth.training.bank import SIZE
-from fpsynth.training.batches import Place, draw_styles, gather, words_of
+from fpsynth.training.batches import Batch, Place, draw_styles, gather, words_of
 from fpsynth.training.closed_form import read_encoder
 from fpsynth.training.diffuse import Diffusion
 from fpsynth.training.latents import LatentBank
@@ -49,8 +48,9 @@ class Preview:
         places = [Place((i * stride) % len(source.bank), False, 0, 0) for i in range(IMAGES)]
         prompts = tuple(prompt_text(words_of(source.bank.labels[p.index], False)) for p in places)
         kept = torch.ones(IMAGES, dtype=torch.bool)
-        plain = gather(source, places, SIZE, prompts, kept)
-        self._batch = replace(plain, style=draw_styles(source, places, step_generator(1, 1)), styled=kept)
+        latents, planes = gather(source, places, SIZE)
+        style = draw_styles(source, places, step_generator(1, 1))
+        self._batch = Batch(latents, planes, style, prompts, kept, kept)
         self._noise = torch.randn(self._batch.latents.shape, generator=step_generator(1, 0))
 
     @torch.no_grad()

@@ -1,44 +1,71 @@
 """Training as the command line calls it: a stage, a recipe, a folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 
-from fpsynth.diffusion.bundle import default_model
+from fpsynth.diffusion.bundle import check_bundle, default_model
 from fpsynth.errors import UserError
 from fpsynth.recipe.document import Document, read_document
 from fpsynth.recipe.validate import validate
 from fpsynth.training.adapters import AdapterSettings, run_adapters
 from fpsynth.training.autoencoder import AutoencoderSettings, run_autoencoder
 from fpsynth.training.bank import BankSettings, build_bank
-from fpsynth.training.denoiser import DenoiserSettings, run_denoiser
+from fpsynth.training.denoiser import DenoiserSettings, check_autoencoder, run_denoiser
 from fpsynth.training.distill import DistillSettings, run_distill
+from fpsynth.training.loop import check_precision
 from fpsynth.training.stream import Bank
 
 Say = Callable[[str], None]
-STAGES = ("bank", "autoencoder", "denoiser", "adapters")
-"""In the order in which they are run."""
 
 
 def train(
     stage: str, recipe: Path, overrides: Sequence[str], out: Path | None, device: str = "auto", say: Say | None = None
 ) -> None:
     """Run a stage, or go on with it. Raises UserError for whatever its recipe has wrong."""
+    if stage not in RUNNERS:
+        raise UserError(f"unknown stage {stage!r}; stages are {', '.join(STAGES)}")
     document = read_document(recipe, overrides)
-    _check_stage(stage, document)
-    folder, where, tell = _out(out, recipe), _device(device), say or _print
-    if stage == "bank":
-        build_bank(folder, validate(_without_stage(document), BankSettings), tell)
-    elif stage == "autoencoder":
-        autoencoder = validate(document, AutoencoderSettings)
-        run_autoencoder(autoencoder, _bank(autoencoder.bank, folder, tell), folder, where, tell)
-    elif stage == "denoiser":
-        denoiser = validate(document, DenoiserSettings)
-        run_denoiser(denoiser, _bank(denoiser.bank, folder, tell), folder, where, tell)
-    else:
-        adapters = validate(document, AdapterSettings)
-        run_adapters(adapters, _bank(adapters.bank, folder, tell), folder, where, tell)
+    found = document.data.get("stage")
+    if found != stage:
+        raise document.error(("stage",), f"is {found!r}, but the stage to run is {stage!r}")
+    RUNNERS[stage](document, _out(out, recipe), _device(device), say or _print)
+
+
+def _bank_stage(document: Document, out: Path, device: str, say: Say) -> None:
+    data = {key: value for key, value in document.data.items() if key != "stage"}
+    build_bank(out, validate(Document(document.path, data, document.keys, document.values), BankSettings), say)
+
+
+def _autoencoder_stage(document: Document, out: Path, device: str, say: Say) -> None:
+    settings = validate(document, AutoencoderSettings)
+    check_precision(settings.loop.precision, device)
+    run_autoencoder(settings, _bank(settings.bank, out, say), out, device, say)
+
+
+def _denoiser_stage(document: Document, out: Path, device: str, say: Say) -> None:
+    settings = validate(document, DenoiserSettings)
+    check_precision(settings.loop.precision, device)
+    check_autoencoder(settings.autoencoder)
+    run_denoiser(settings, _bank(settings.bank, out, say), out, device, say)
+
+
+def _adapters_stage(document: Document, out: Path, device: str, say: Say) -> None:
+    settings = validate(document, AdapterSettings)
+    check_precision(settings.loop.precision, device)
+    check_bundle(settings.model)
+    run_adapters(settings, _bank(settings.bank, out, say), out, device, say)
+
+
+RUNNERS: Mapping[str, Callable[[Document, Path, str, Say], None]] = {
+    "bank": _bank_stage,
+    "autoencoder": _autoencoder_stage,
+    "denoiser": _denoiser_stage,
+    "adapters": _adapters_stage,
+}
+STAGES = tuple(RUNNERS)
+"""In the order in which they are run."""
 
 
 def distill(
@@ -48,20 +75,9 @@ def distill(
     settings = validate(read_document(recipe, overrides), DistillSettings)
     folder, where, tell = _out(out, recipe), _device(device), say or _print
     model = settings.model or default_model()
+    check_precision(settings.loop.precision, where)
+    check_bundle(model)
     run_distill(settings, model, _bank(settings.bank, folder, tell), folder, where, tell)
-
-
-def _check_stage(stage: str, document: Document) -> None:
-    if stage not in STAGES:
-        raise UserError(f"unknown stage {stage!r}; stages are {', '.join(STAGES)}")
-    found = document.data.get("stage")
-    if found != stage:
-        raise document.error(("stage",), f"is {found!r}, but the stage to run is {stage!r}")
-
-
-def _without_stage(document: Document) -> Document:
-    data = {key: value for key, value in document.data.items() if key != "stage"}
-    return Document(document.path, data, document.keys, document.values)
 
 
 def _bank(bank: Path | BankSettings, out: Path, say: Say) -> Bank:
@@ -77,7 +93,6 @@ def _out(out: Path | None, recipe: Path) -> Path:
     folder = out or Path("runs") / recipe.stem
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file, not a folder")
-    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +10,6 @@ from torch import Tensor
 
 from fpsynth.errors import UserError
 from fpsynth.training.bank import CHUNK, SIZE, Labels, chunk_files
-
-
-@dataclass(frozen=True)
-class Crops:
-    """image (B, 1, s, s) float32 in [-1, 1]; planes (B, 3, s, s) float32 in [0, 1]; index, top, left (B,) int64."""
-
-    image: Tensor
-    planes: Tensor
-    index: Tensor
-    top: Tensor
-    left: Tensor
 
 
 class Bank:
@@ -59,15 +47,6 @@ class Bank:
         """uint8 (3, size, size); reads only what it returns."""
         rows, cols = slice(top, top + size), slice(left, left + size)
         return torch.from_numpy(self._planes[index // CHUNK][index % CHUNK, :, rows, cols].copy())
-
-    def crops(self, generator: torch.Generator, count: int, size: int, step: int = 8) -> Crops:
-        """Random crops of random images, on a grid of `step` pixels."""
-        index = torch.randint(len(self), (count,), generator=generator)
-        top, left = crop_corners(generator, count, size, step)
-        places = list(zip(index.tolist(), top.tolist(), left.tolist(), strict=True))
-        image = torch.stack([self.image_crop(i, y, x, size) for i, y, x in places])
-        planes = torch.stack([self.planes_crop(i, y, x, size) for i, y, x in places])
-        return Crops(to_signed(image[:, None]), planes.float() / 255, index, top, left)
 
     def partner(self, index: int, generator: torch.Generator) -> int:
         """Another image of the same device, of another finger; the image itself where there is none."""
