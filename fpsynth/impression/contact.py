@@ -78,7 +78,7 @@ def draw_outline(draws: Draws, acquisition: str, size: float, pressure: float) -
         power=(s.power[0], s.power[1] * float(np.exp(0.2 * np.clip(lower, -2, 2)))),
         window=5.8 + 0.6 * abs(cut) if acquisition == "partial" and cut > 0.3 else float("inf"),
         phalanx=6.2 * scale if shown > {"slap": -0.2, "plain": 1.3}.get(acquisition, np.inf) else 0.0,
-        coverage=0.62 + draws.difference(0.1, 2) if acquisition == "latent" else 1.0,
+        coverage=0.67 + draws.difference(0.1, 2) if acquisition == "latent" else 1.0,
     )
 
 

@@ -32,10 +32,10 @@ class Condition:
 
 
 CONDITIONS = {
-    "excellent": Condition(0.03, 0.06, 0.0, 0.0, 1.12, 0.5),
-    "good": Condition(0.0, 0.13, 0.05, 0.01, 1.0, 0.55),
-    "fair": Condition(-0.03, 0.27, 0.22, 0.1, 0.92, 0.95),
-    "poor": Condition(-0.07, 0.4, 0.4, 0.26, 0.8, 1.15),
+    "excellent": Condition(0.03, 0.06, 0.0, 0.0, 1.12, 0.45),
+    "good": Condition(0.0, 0.13, 0.05, 0.01, 1.0, 0.5),
+    "fair": Condition(-0.03, 0.27, 0.22, 0.1, 0.92, 1.0),
+    "poor": Condition(-0.07, 0.36, 0.36, 0.2, 0.82, 1.1),
     "very poor": Condition(-0.12, 0.5, 0.55, 0.45, 0.68, 1.4),
 }
 

@@ -43,8 +43,8 @@ class Pose:
 class PoseSpread:
     """Standard deviations at variation 1, and what is usual for the acquisition (mean dy and pitch)."""
 
-    dx_mm: float = 2.2
-    dy_mm: float = 2.8
+    dx_mm: float = 2.0
+    dy_mm: float = 2.6
     rotation_deg: float = 9.5
     roll_deg: float = 10.0
     pitch_mm: float = 2.1

@@ -14,7 +14,8 @@ from fpsynth.sensor.touch import Touch
 RANGES: Ranges = {
     "gain": (4.5, 8),
     "bias": (-0.02, 0.22),
-    "rough": (0.14, 0.3),
+    "detail": (0.8, 1.4),
+    "rough": (0.25, 0.5),
     "back": (112, 134),
     "dark": (24, 36),
     "blur": (0.4, 0.65),

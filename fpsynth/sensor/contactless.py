@@ -17,6 +17,7 @@ from fpsynth.sensor.touch import Touch
 RANGES: Ranges = {
     "gain": (1.5, 3),
     "bias": (-0.1, 0.1),
+    "detail": (0.8, 1.4),
     "rough": (0.05, 0.1),
     "skin": (135, 195),
     "behind": (15, 235),

@@ -17,6 +17,7 @@ from fpsynth.sensor.touch import Touch
 RANGES: Ranges = {
     "gain": (3.0, 5.5),
     "bias": (-0.06, 0.2),
+    "detail": (0.8, 1.4),
     "rough": (0.1, 0.24),
     "back": (205, 248),
     "dark": (10, 60),

@@ -18,13 +18,14 @@ from fpsynth.sensor.touch import Touch
 
 RANGES: Ranges = {
     "gain": (1.8, 3.6),
-    "bias": (-0.22, 0.06),
-    "rough": (0.2, 0.4),
+    "bias": (-0.08, 0.18),
+    "detail": (0.8, 1.4),
+    "rough": (0.12, 0.28),
     "back": (135, 220),
-    "contrast": (60, 135),
+    "contrast": (75, 140),
     "patchy": (0.15, 0.45),
     "skip": (0.3, 0.8),
-    "brush": (0.04, 0.2),
+    "brush": (0.03, 0.13),
     "tilt": (5, 28),
     "blur": (0.7, 1.15),
     "noise": (3, 8),
@@ -44,7 +45,7 @@ SURFACES = {
     "glass": Surface(0.5, 0.5, 4),
     "card": Surface(6, 0, 6),
     "plastic": Surface(4, 1, 5),
-    "metal": Surface(1.5, 8, 8),
+    "metal": Surface(1.5, 5, 6),
     "paper": Surface(9, 0, 8),
 }
 

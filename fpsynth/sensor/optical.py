@@ -15,7 +15,8 @@ from fpsynth.sensor.touch import Touch
 RANGES: Ranges = {
     "gain": (4.5, 9),
     "bias": (-0.12, 0.14),
-    "rough": (0.2, 0.5),
+    "detail": (0.8, 1.4),
+    "rough": (0.21, 0.52),
     "back": (246, 262),
     "lamp": (0, 9),
     "dark": (0, 70),

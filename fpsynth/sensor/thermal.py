@@ -10,21 +10,23 @@ import torch
 from torch import Tensor
 
 from fpsynth.sensor.device import Device, Ranges
-from fpsynth.sensor.fields import blur, broad_blur, line_noise, mottle, white
+from fpsynth.sensor.fields import blur, broad_blur, grain, line_noise, mottle, white
 from fpsynth.sensor.touch import Touch
 
 RANGES: Ranges = {
-    "gain": (2.6, 4.4),
-    "bias": (-0.14, 0.06),
-    "rough": (0.08, 0.22),
+    "gain": (3, 6),
+    "bias": (0.02, 0.6),
+    "rough": (0.24, 0.5),
     "back": (98, 120),
     "white": (234, 242),
-    "strength": (230, 330),
+    "strength": (340, 520),
     "reach": (4.5, 7),
-    "tip": (60, 240),
-    "sides": (30, 150),
+    "tip": (100, 260),
+    "sides": (80, 240),
+    "detail": (1.2, 2.4),
     "blur": (0.5, 0.8),
     "noise": (1, 3.5),
+    "weave": (2, 6),
     "streaks": (0, 14),
     "jitter": (-0.4, 0.9),
     "margin": (0.0, 0.14),
@@ -40,7 +42,7 @@ def expose(touch: Touch, device: Device, rng: np.random.Generator) -> Tensor:
     swing = p["strength"] * (0.35 + 0.65 * inside)
     grey = p["back"] - swing * change - 14 * inside + _halo(touch.contact, p["tip"], p["sides"])
     grey = grey + 5 * mottle(rng, grey, 90) + _streaks(grey, p["streaks"], rng)
-    grey = grey + p["noise"] * white(rng, grey)
+    grey = grey + p["noise"] * white(rng, grey) + p["weave"] * _weave(grey, rng)
     return torch.where(_strip(grey, p["margin"], rng), _saturated(grey, p["white"]), p["back"] + 2.0)
 
 
@@ -57,11 +59,19 @@ def _jittered(area: Tensor, strength: float, rng: np.random.Generator) -> Tensor
 
 def _halo(contact: Tensor, tip: float, sides: float) -> Tensor:
     """White where the finger arrives (its tip), black beside and behind it; nothing inside."""
-    near = broad_blur(contact, 14)
+    near, beside = broad_blur(contact, 14), broad_blur(contact, 44)
     ahead = torch.zeros_like(near)
     ahead[:-24] = near[24:] - near[:-24]
     outside = 1 - contact
-    return outside * (tip * ahead.clamp_min(0) * 1.6 - sides * near * (1 - 1.5 * ahead).clamp(0, 1))
+    shadow = (0.6 * near + 0.8 * beside) * (1 - 1.5 * ahead).clamp(0, 1)
+    return outside * (tip * ahead.clamp_min(0) * 1.6 - sides * shadow)
+
+
+def _weave(like: Tensor, rng: np.random.Generator) -> Tensor:
+    """Noise of the cells down the columns and of the read-out along the rows, both in short runs."""
+    down = grain(rng, like[::6], 0.6).repeat_interleave(6, 0)[: like.shape[0]]
+    along = grain(rng, like[:, ::6], 0.6).repeat_interleave(6, 1)[:, : like.shape[1]]
+    return 0.8 * down + 0.6 * along
 
 
 def _streaks(like: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
@@ -84,4 +94,4 @@ def _strip(like: Tensor, margin: float, rng: np.random.Generator) -> Tensor:
 def _saturated(grey: Tensor, top: float) -> Tensor:
     """Soft upper end: levels near `top` are pressed together below it."""
     knee = top - 30
-    return torch.where(grey > knee, knee + 30 * torch.tanh((grey - knee) / 60), grey)
+    return torch.where(grey > knee, knee + 30 * torch.tanh((grey - knee) / 40), grey)

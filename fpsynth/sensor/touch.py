@@ -6,7 +6,7 @@ load from crests to valleys). Dry skin is stiff and rough, so that crests touch 
 fills the valleys (Adams et al., "Finger pad friction and its role in grip and touch", 2013).
 
     load    = 0.8 moisture + 0.9 (pressure - 1/2) + bias
-    height  = (1 - wear / 2) ridges + detail + roughness (1 + stiff max(-load, 0)) grain
+    height  = (1 - wear / 2) ridges + shown detail + roughness (1 + stiff max(-load, 0)) grain
     area    = contact * sigmoid(gain (height + 0.9 load))
 """
 
@@ -22,9 +22,11 @@ from fpsynth.sensor.fields import grain, mottle, white
 
 ASPERITY, CLUSTER, LUMP = 1.0, 3.0, 6.5
 """Sizes in pixels of the asperities, of their clusters, and of the unevenness along a ridge."""
+PATCH, PATCHY = 38.0, 0.6
+"""Size in pixels of patches of one roughness, and the deviation of its logarithm between them in usual skin."""
 STIFF = 1.2
 """How many times rougher skin acts per unit of missing load."""
-WORN = 0.9
+WORN = 0.7
 """Roughness that wear brings."""
 
 
@@ -45,13 +47,23 @@ class Touch:
 
 
 def touch(impression: Impression, parameters: Mapping[str, float], rng: np.random.Generator) -> Touch:
-    """Press the skin on a surface. Parameters: gain (sharpness), bias (of the load), rough (of the skin)."""
+    """Press the skin on a surface.
+
+    Parameters: gain (sharpness), bias (of the load), rough (of the skin), detail (how much of pores and edges shows).
+    """
     load = 0.8 * impression.moisture + 0.9 * (impression.pressure - 0.5) + parameters["bias"]
-    height = (1 - 0.5 * impression.wear) * impression.ridges + impression.detail
-    rough = impression.roughness * parameters["rough"] * (1 + STIFF * (-load).clamp_min(0)) + WORN * impression.wear
+    height = (1 - 0.5 * impression.wear) * impression.ridges + parameters["detail"] * impression.detail
+    rough = impression.roughness * parameters["rough"] * _patches(rng, height, impression.roughness)
+    rough = rough * (1 + STIFF * (-load).clamp_min(0)) + WORN * impression.wear
     raised = height + rough * _asperities(rng, height) + 0.9 * load
     area = impression.contact * torch.sigmoid(parameters["gain"] * raised)
     return Touch(area, load, height, impression.contact)
+
+
+def _patches(rng: np.random.Generator, like: Tensor, roughness: float) -> Tensor:
+    """How many times rougher than usual each place is; rougher skin is also the more uneven."""
+    spread = PATCHY * roughness
+    return (spread * mottle(rng, like, PATCH) - 0.5 * spread**2).exp()
 
 
 def _asperities(rng: np.random.Generator, like: Tensor) -> Tensor:

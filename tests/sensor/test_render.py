@@ -94,7 +94,7 @@ def test_capacitive_pattern_belongs_to_the_device(pressed):
 
 
 def test_load_fills_from_crests_to_valleys(finger):
-    parameters = {"gain": 5.0, "bias": 0.0, "rough": 0.1}
+    parameters = {"gain": 5.0, "bias": 0.0, "rough": 0.1, "detail": 1.0}
 
     def share(skin):
         settings = CaptureSettings(quality="excellent", skin=skin, pressure="normal", variation=0.0)
