@@ -1,8 +1,10 @@
-"""Each class seen in the image of a full rolled capture: cores and deltas counted in an orientation field estimated there.
+"""Each class seen in the image of a full rolled capture: cores and deltas of an orientation field estimated there.
 
 The field is that of averaged squared gradients (Kass & Witkin, 1987); its singular points are where it winds by half a
 turn around a grid cell (Kawagoe & Tojo, "Fingerprint pattern classification", Pattern Recognition 17(3), 1984).
 """
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def singular_points(theta, inside):
     """(cores, deltas), each (n, 2) pixels (x, y)."""
     t, ok = theta[::STEP, ::STEP], inside[::STEP, ::STEP]
     corners = [t[:-1, :-1], t[1:, :-1], t[1:, 1:], t[:-1, 1:], t[:-1, :-1]]
-    wound = sum((b - a + np.pi / 2) % np.pi - np.pi / 2 for a, b in zip(corners, corners[1:], strict=False)) / -np.pi
+    wound = sum((b - a + np.pi / 2) % np.pi - np.pi / 2 for a, b in pairwise(corners)) / -np.pi
     found = [np.argwhere((np.rint(wound) == sign) & ok[:-1, :-1])[:, ::-1] * float(STEP) for sign in (1, -1)]
     return without_pairs(*found)
 
