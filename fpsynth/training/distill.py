@@ -160,6 +160,7 @@ def student_of(unet: UNet2DConditionModel, settings: DistillSettings) -> UNet2DC
     """The teacher's U-Net, free to learn but for its style adapter; or with a LoRA that alone is free."""
     freeze(unet)
     if settings.rank:
+        torch.manual_seed(settings.loop.seed)
         unet.add_adapter(LoraConfig(r=settings.rank, lora_alpha=settings.rank, target_modules=list(LORA_LAYERS)))
     else:
         for name, parameter in unet.named_parameters():

@@ -1,6 +1,10 @@
 """The shared loop on a job small enough to know the answer of."""
 
 import json
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +13,8 @@ from torch import nn
 from fpsynth.errors import DamagedFile, UserError
 from fpsynth.training.checkpoint import load_checkpoint
 from fpsynth.training.loop import LoopSettings, fit, step_generator
+
+ROOT = Path(__file__).parents[2]
 
 
 class LineJob:
@@ -67,6 +73,32 @@ def test_resume_gives_the_same_weights(tmp_path):
     fit(again, settings(steps=40), tmp_path / "cut")
     assert torch.equal(whole.net.weight, again.net.weight)
     assert torch.equal(whole.net.bias, again.net.bias)
+
+
+KILLED = """
+from pathlib import Path
+from tests.training.test_loop import LineJob, settings
+from fpsynth.training.loop import fit
+fit(LineJob(), settings(steps=800, checkpoint_minutes=1e-9, log_every=100), Path({out!r}))
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):
+    """kill -9, at a moment that nobody chose, of a run that saves all the time."""
+    out = tmp_path / "cut"
+    child = subprocess.Popen([sys.executable, "-c", KILLED.format(out=str(out))], cwd=ROOT, stdout=subprocess.DEVNULL)
+    while not (out / "checkpoint.safetensors").exists():
+        assert child.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.05)
+    child.kill()
+    child.wait()
+    step = int(load_checkpoint(out / "checkpoint.safetensors")[1]["step"])
+    assert 0 < step < 800
+    again, whole = LineJob(), LineJob()
+    fit(again, settings(steps=800), out, say=lambda _: None)
+    fit(whole, settings(steps=800), tmp_path / "whole", say=lambda _: None)
+    assert torch.equal(whole.net.weight, again.net.weight)
 
 
 def test_metrics_of_a_cut_run_are_not_doubled(tmp_path):

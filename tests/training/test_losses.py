@@ -78,6 +78,36 @@ def test_pseudo_huber_is_square_when_small_and_straight_when_large():
     assert float(pseudo_huber(zero + 100, zero, 1.0)) == pytest.approx(99, rel=0.01)
 
 
+def towards(point):
+    """The exact velocity where all data are one point: every jump along it ends where it should."""
+
+    def velocity(z, t, control):
+        a, s = DIFFUSION.scales(t)
+        return a * (z - a * point) / s - s * point
+
+    return velocity
+
+
+def test_an_exact_teacher_is_a_fixed_point():
+    teacher = towards(0.7)
+    pupil = Pupil(teacher, teacher, lambda z, t: None, DIFFUSION, 20)
+    x0, noise = torch.full((50, 1, 2, 2), 0.7), torch.randn(50, 1, 2, 2)
+    t = teacher_times(1000, 20)
+    assert float(phased_loss(pupil, x0, noise, t, STARTS, 0.01)) < 1e-5
+    assert float(lcm_loss(pupil, x0, noise, t, 0.01)) < 1e-4
+
+
+def test_a_student_that_is_wrong_pays_for_its_jump():
+    """At 779 the phase ends one teacher step on, at 759, so the target is the teacher's own."""
+    teacher = towards(0.7)
+    pupil = Pupil(lambda z, t, c: teacher(z, t, c) + 1, teacher, lambda z, t: None, DIFFUSION, 20)
+    x0, noise, t = torch.full((3, 1, 2, 2), 0.7), torch.randn(3, 1, 2, 2), torch.full((3,), 779)
+    a, to = ALPHAS[779].double(), ALPHAS[759].double()
+    off = float(((1 - to) * a).sqrt() - (to * (1 - a)).sqrt())
+    expected = (off**2 + 0.01**2) ** 0.5 - 0.01
+    assert float(phased_loss(pupil, x0, noise, t, STARTS, 0.01)) == pytest.approx(expected, rel=1e-3)
+
+
 def test_control_is_asked_once_a_place():
     asked = []
 

@@ -1,145 +1,118 @@
-"""Denoiser, adapters and distillation on a bank of waves: they learn, go on where they were cut, and leave a model."""
+"""Denoiser, adapters and distillation on a bank of waves: each goes on where it was cut, and changes what it should."""
 
-import json
+from pathlib import Path
 
 import pytest
 import torch
+from diffusers import StableDiffusionControlNetPipeline, TCDScheduler
+from safetensors.torch import load_file
 
 from fpsynth.diffusion.model import load_model
-from fpsynth.training.adapter import attach, base_state, is_adapter
+from fpsynth.errors import UserError
 from fpsynth.training.adapters import AdapterSettings, run_adapters
-from fpsynth.training.batches import CropSettings, DropSettings, draw_batch
-from fpsynth.training.denoiser import DenoiserSettings, network_of, new_parts, run_denoiser
+from fpsynth.training.denoiser import run_denoiser
 from fpsynth.training.distill import DistillSettings, run_distill
-from fpsynth.training.latents import encode_bank
-from fpsynth.training.loop import step_generator
-from tests.training.tiny import loop, wave_autoencoder, wave_bank
+from tests.training.tiny import CROPS, Cut, cut_at, denoiser_settings, loop, quiet
 
-CROPS = CropSettings(size=64, whole_from=1.0)
-STEPS = 30
+STUDENT = Path("model") / "students" / "quick"
 
 
-def quiet(text):
-    pass
+def adapters_of(model, plan) -> AdapterSettings:
+    return AdapterSettings(stage="adapters", model=model, fresh=True, crops=CROPS, loop=plan)
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("training")
+def distill_of(model, plan, **changes) -> DistillSettings:
+    return DistillSettings(model=model, name="quick", crops=CROPS, loop=plan, **changes)
 
 
-@pytest.fixture(scope="module")
-def bank(home):
-    return wave_bank(home / "bank")
+def run(stage, home, bank, model, plan, out, say=quiet):
+    if stage == "denoiser":
+        run_denoiser(denoiser_settings(home, loop=plan), bank, out, "cpu", say)
+    elif stage == "adapters":
+        run_adapters(adapters_of(model, plan), bank, out, "cpu", say)
+    else:
+        run_distill(distill_of(model, plan, rank=0 if stage == "distill" else 2), model, bank, out, "cpu", say)
 
 
-@pytest.fixture(scope="module")
-def vae(home, bank):
-    return wave_autoencoder(bank, home / "encoder")
-
-
-@pytest.fixture(scope="module")
-def source(bank, vae):
-    return encode_bank(bank, vae, "cpu", quiet)
-
-
-def denoiser_settings(home, **changes):
-    usual = {"stage": "denoiser", "autoencoder": home / "encoder", "widths": (64, 64), "crops": CROPS}
-    return DenoiserSettings(**usual | {"loop": loop(STEPS)} | changes)
-
-
-@pytest.fixture(scope="module")
-def model(home, bank, vae):
-    run_denoiser(denoiser_settings(home), bank, home / "denoiser", "cpu", quiet)
-    return home / "denoiser" / "model"
-
-
-def losses(folder):
-    return [json.loads(line)["loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-def test_denoiser_learns_and_leaves_a_model_that_loads(home, model):
-    curve = losses(home / "denoiser")
-    assert curve[-1] < 0.75 * curve[0]
-    loaded = load_model(model, dtype=torch.float32)
-    assert loaded.factor == 4
-    assert loaded.unet.config.in_channels == 4
-
-
-def test_denoiser_resumes_with_the_same_weights(home, bank, model):
-    cut = home / "cut"
-    run_denoiser(denoiser_settings(home, loop=loop(STEPS, checkpoint_minutes=1e-9)), bank, cut, "cpu", quiet)
-    (cut / "final").rename(cut / "first")
-    for name in ("controlnet", "text_encoder", "image_encoder", "unet"):
-        whole, again = (home / "denoiser" / "final", cut / "first")
-        assert (whole / f"{name}.safetensors").read_bytes() == (again / f"{name}.safetensors").read_bytes()
-
-
-def test_zero_style_is_the_base_model(home, source):
-    """An embedding of zeros must change nothing, whatever the adapter's weights are."""
-    parts = new_parts(denoiser_settings(home), source)
-    network = network_of(parts)
-    batch = draw_batch(source, step_generator(0, 0), 2, 64, DropSettings(style=1.0), True)
-    with torch.no_grad():
-        for name, weight in parts.unet.named_parameters():
-            if is_adapter(name) and weight.requires_grad:
-                weight.add_(torch.randn(weight.shape))
-        words = network.words(batch)
-        t, z = torch.tensor([500, 20]), torch.randn(batch.latents.shape)
-        residuals = network.control(z, t, words, batch)
-        styled = network.velocity(z, t, words, residuals)
-        parts.unet.unload_ip_adapter() if hasattr(parts.unet, "unload_ip_adapter") else None
-        from fpsynth.training.denoiser import plain_unet
-
-        plain = plain_unet(parts.unet)
-        out = plain(
-            z, t, words.text, down_block_additional_residuals=residuals[0], mid_block_additional_residual=residuals[1]
-        )[0]
-    assert torch.allclose(styled, out, atol=1e-5)
-    assert not any(is_adapter(name) for name in base_state(parts.unet))
-
-
-def test_dropped_control_silences_the_planes(home, source):
-    network = network_of(new_parts(denoiser_settings(home), source))
-    batch = draw_batch(source, step_generator(0, 0), 4, 64, DropSettings(control=0.5), False)
-    assert 0 < int(batch.control.sum()) < 4
-    with torch.no_grad():
-        words = network.words(batch)
-        down, mid = network.control(batch.latents, torch.tensor([1, 2, 3, 4]), words, batch)
-    for residual in (*down, mid):
-        heard = residual.abs().amax((1, 2, 3)) > 0
-        assert heard.tolist() == batch.control.tolist()
+@pytest.mark.parametrize("stage", ["denoiser", "adapters", "distill", "distill as LoRA"])
+def test_a_run_that_was_cut_ends_with_the_same_weights(home, bank, model, tmp_path, stage):
+    run(stage, home, bank, model, loop(3, log_every=1), tmp_path / "whole")
+    often = loop(3, log_every=1, checkpoint_minutes=1e-9)
+    with pytest.raises(Cut):
+        run(stage, home, bank, model, often, tmp_path / "cut", cut_at(2))
+    assert not (tmp_path / "cut" / "model").exists()
+    run(stage, home, bank, model, often, tmp_path / "cut")
+    weights = sorted((tmp_path / "whole").rglob("model/**/*.safetensors"))
+    assert weights
+    for path in weights:
+        assert path.read_bytes() == (tmp_path / "cut" / path.relative_to(tmp_path / "whole")).read_bytes(), path
 
 
 def test_adapters_change_the_adapter_alone(home, bank, model):
-    settings = AdapterSettings(stage="adapters", model=model, fresh=True, crops=CROPS, loop=loop(5))
-    run_adapters(settings, bank, home / "adapters", "cpu", quiet)
+    run_adapters(adapters_of(model, loop(5)), bank, home / "adapters", "cpu", quiet)
     after = home / "adapters" / "model"
-    for part in ("unet", "controlnet", "vae", "text_encoder"):
-        for path in (model / part).glob("*.safetensors"):
-            assert path.read_bytes() == (after / part / path.name).read_bytes()
-    for part in ("ip_adapter/ip_adapter.safetensors", "image_encoder/model.safetensors"):
-        assert (model / part).read_bytes() != (after / part).read_bytes()
+    changed = {path.relative_to(model) for path in model.rglob("*.safetensors")}
+    changed = {path for path in changed if (model / path).read_bytes() != (after / path).read_bytes()}
+    assert {path.as_posix() for path in changed} == {
+        "ip_adapter/ip_adapter.safetensors",
+        "image_encoder/model.safetensors",
+    }
     load_model(after, dtype=torch.float32)
 
 
-@pytest.mark.parametrize(("method", "rank"), [("phased", 0), ("lcm", 0), ("phased", 4)])
-def test_distill_leaves_a_student_that_loads(home, bank, model, method, rank):
-    settings = DistillSettings(model=model, name="quick", method=method, rank=rank, crops=CROPS, loop=loop(3))
-    run_distill(settings, model, bank, home / f"{method}{rank}", "cpu", quiet)
-    folder = home / f"{method}{rank}" / "model"
-    base = load_model(folder, dtype=torch.float32)
-    student = load_model(folder, student="quick", dtype=torch.float32)
-    pairs = zip(base.unet.parameters(), student.unet.parameters(), strict=True)
-    assert any(not torch.equal(a, b) for a, b in pairs)
-    assert (folder / "students" / "quick" / "scheduler" / "scheduler_config.json").exists()
+@pytest.mark.parametrize("method", ["phased", "lcm"])
+def test_a_student_with_weights_of_its_own_loads(home, bank, model, tmp_path, method):
+    run_distill(distill_of(model, loop(3), method=method), model, bank, tmp_path, "cpu", quiet)
+    base = load_model(tmp_path / "model", dtype=torch.float32).unet.state_dict()
+    student = load_model(tmp_path / "model", student="quick", dtype=torch.float32).unet.state_dict()
+    learnt = {name for name in base if not torch.equal(base[name], student[name])}
+    assert learnt and not any("_ip" in name or "encoder_hid_proj" in name for name in learnt)
+    final = load_file(tmp_path / "final" / "student.safetensors")
+    assert all(torch.equal(final[name].half().float(), student[name]) for name in learnt)
+    scheduler = (tmp_path / STUDENT / "scheduler" / "scheduler_config.json").read_text()
+    assert {"phased": "TCDScheduler", "lcm": "LCMScheduler"}[method] in scheduler
 
 
-def test_attach_follows_the_stock_order(home, source):
-    """The n-th pair belongs to the n-th cross-attention of unet.attn_processors and starts as its text's."""
-    parts = new_parts(denoiser_settings(home), source)
-    attach(parts.unet, 128)
-    for name, processor in parts.unet.attn_processors.items():
-        if hasattr(processor, "to_k_ip"):
-            text = parts.unet.get_submodule(name.removesuffix(".processor")).to_k.weight
-            assert torch.equal(processor.to_k_ip[0].weight, text)
+@pytest.fixture(scope="module")
+def lora(home, bank, model):
+    run_distill(distill_of(model, loop(3), rank=4), model, bank, home / "lora", "cpu", quiet)
+    return home / "lora"
+
+
+def test_every_layer_of_a_lora_student_loads(lora):
+    """W + B A of every pair that was trained, in our loader."""
+    base = dict(load_model(lora / "model", dtype=torch.float32).unet.named_parameters())
+    student = dict(load_model(lora / "model", student="quick", dtype=torch.float32).unet.named_parameters())
+    trained = load_file(lora / "final" / "student.safetensors")
+    firsts = [name for name in trained if ".lora_A." in name]
+    assert len(firsts) > 50
+    for first in firsts:
+        a, b = trained[first], trained[first.replace("lora_A", "lora_B")]
+        weight = first.split(".lora_A")[0] + ".weight"
+        delta = (b.flatten(1) @ a.flatten(1)).view_as(base[weight])
+        assert delta.abs().max() > 0
+        assert torch.allclose(student[weight] - base[weight], delta, rtol=0.02, atol=2e-2 * float(delta.abs().max()))
+
+
+def test_stock_diffusers_loads_a_lora_student(lora):
+    pipeline = StableDiffusionControlNetPipeline.from_pretrained(lora / "model", dtype=torch.float32)
+    pipeline.load_lora_weights(lora / STUDENT)
+    student = load_model(lora / "model", student="quick", dtype=torch.float32)
+    torch.manual_seed(0)
+    z, t, words = torch.randn(1, 4, 16, 16), torch.tensor([499]), torch.randn(1, 8, 128)
+    none = {"image_embeds": [torch.zeros(1, 1, 128)]}
+    with torch.no_grad():
+        ours, theirs = student.unet(z, t, words, added_cond_kwargs=none).sample, pipeline.unet(z, t, words).sample
+        pipeline.unload_lora_weights()
+        plain = pipeline.unet(z, t, words).sample
+    assert torch.allclose(ours, theirs, atol=1e-5)
+    assert not torch.allclose(plain, theirs, atol=1e-5)
+    assert TCDScheduler.from_pretrained(lora / STUDENT / "scheduler").config.prediction_type == "v_prediction"
+
+
+@pytest.mark.parametrize(("steps", "teacher_steps"), [(4, 300), (4, 25), (3, 40)])
+def test_a_teacher_that_misses_the_student_s_times_is_refused(home, bank, model, tmp_path, steps, teacher_steps):
+    settings = distill_of(model, loop(1), steps=steps, teacher_steps=teacher_steps)
+    with pytest.raises(UserError, match=f"teacher_steps {teacher_steps} must divide 1000"):
+        run_distill(settings, model, bank, tmp_path / "out", "cpu", quiet)
+    assert not (tmp_path / "out").exists()

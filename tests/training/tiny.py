@@ -9,8 +9,30 @@ from diffusers import AutoencoderKL
 
 from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder
 from fpsynth.training.bank import CHUNK, SIZE, BankSettings, Labels, chunk_files
+from fpsynth.training.batches import CropSettings
+from fpsynth.training.denoiser import DenoiserSettings
 from fpsynth.training.loop import LoopSettings
 from fpsynth.training.stream import Bank, to_signed
+
+CROPS = CropSettings(size=64, whole_from=1.0)
+
+
+def quiet(text):
+    pass
+
+
+class Cut(Exception):
+    """What a run is cut off with."""
+
+
+def cut_at(step):
+    """A `say` that cuts the run off when it tells of this step, which is before the step is saved."""
+
+    def say(text):
+        if text.startswith(f"step {step} "):
+            raise Cut
+
+    return say
 
 
 def wave_bank(folder) -> Bank:
@@ -50,3 +72,9 @@ def loop(steps, **changes) -> LoopSettings:
     """Short and precise."""
     usual = {"steps": steps, "batch": 4, "learning_rate": 2e-3, "warmup": 5, "precision": "fp32", "ema": 0.5}
     return LoopSettings(**usual | {"log_every": 5} | changes)
+
+
+def denoiser_settings(home, **changes) -> DenoiserSettings:
+    """A small denoiser for the encoder in home/encoder."""
+    usual = {"stage": "denoiser", "autoencoder": home / "encoder", "widths": (64, 64), "crops": CROPS}
+    return DenoiserSettings(**usual | {"loop": loop(30)} | changes)

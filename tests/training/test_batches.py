@@ -1,0 +1,61 @@
+"""What a batch holds belongs together: latents, planes and words of one crop, mirrored or not."""
+
+import torch
+
+from fpsynth.training.autoencoder import encode
+from fpsynth.training.batches import CropSettings, DropSettings, Place, draw_batch, draw_prompt, gather, words_of
+from fpsynth.training.loop import step_generator
+from fpsynth.training.preview import linear_decoder
+from fpsynth.training.stream import to_signed
+
+NOTHING = DropSettings(slot=0, rare_slot=0, prompt=0, control=0, style=0)
+
+
+def test_latents_and_planes_show_the_same_place(source, vae):
+    places = [Place(17, False, 64, 128), Place(17, True, 64, 128), Place(37, True, 256, 0)]
+    latents, planes = gather(source, places, 128)
+    images = linear_decoder(vae)(latents)[:, 0]
+    for image, wave, place in zip(images, planes[:, 0], places, strict=True):
+        sign = -1 if source.bank.labels[place.index].sensor == "ink" else 1
+        assert sign * correlation(image, wave) > 0.7
+        for elsewhere in (wave.roll(4, -1), wave.flip(-1)):
+            assert sign * correlation(image, elsewhere) < 0.5
+
+
+def correlation(a, b):
+    """Of two images; that of a wave and its four of sixteen components is not 1."""
+    return float(torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1])
+
+
+def test_mirrored_latents_are_those_of_the_mirror_image(source, vae):
+    image = to_signed(source.bank.image(5))[None, None]
+    expected = encode(vae, image.flip(-1))[0, :, :32, :32]
+    assert torch.allclose(source.crop(5, True, 0, 0, 128), expected, atol=2e-3)
+
+
+def test_a_mirrored_loop_leans_the_other_way(source):
+    label = source.bank.labels[0]
+    assert label.pattern == "left_loop"
+    assert "left loop" in draw_prompt(label, False, step_generator(0, 0), NOTHING)
+    assert "right loop" in draw_prompt(label, True, step_generator(0, 0), NOTHING)
+    assert words_of(label, True)["sensor"] == label.sensor
+
+
+def test_style_shows_another_finger_by_the_same_device(source):
+    bank = source.bank
+    for index in range(len(bank)):
+        partner = bank.partner(index, step_generator(2, index))
+        assert bank.labels[partner].device == bank.labels[index].device
+        assert bank.labels[partner].identity != bank.labels[index].identity
+
+
+def test_a_step_has_one_batch(source):
+    one, two, other = (draw_batch(source, step_generator(0, step), 3, 64, DropSettings()) for step in (7, 7, 8))
+    assert torch.equal(one.latents, two.latents) and torch.equal(one.style, two.style) and one.prompts == two.prompts
+    assert not torch.equal(one.latents, other.latents)
+
+
+def test_whole_images_come_last_and_fewer():
+    crops = CropSettings(size=256, whole_from=0.9)
+    assert crops.at(89, 100, 8) == (256, 8)
+    assert crops.at(90, 100, 8) == (512, 2)

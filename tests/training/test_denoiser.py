@@ -1,0 +1,82 @@
+"""The denoiser on a bank of waves: it learns, leaves a model, and heeds what is dropped."""
+
+import json
+
+import torch
+
+from fpsynth.diffusion.model import load_model
+from fpsynth.training.adapter import attach, base_state, is_adapter
+from fpsynth.training.batches import DropSettings, draw_batch
+from fpsynth.training.denoiser import multiscale, network_of, new_parts, plain_unet
+from fpsynth.training.loop import step_generator
+from tests.training.tiny import denoiser_settings
+
+
+def test_learns_and_leaves_a_model_that_loads(home, model):
+    lines = (home / "denoiser" / "metrics.jsonl").read_text().splitlines()
+    curve = [json.loads(line)["loss"] for line in lines]
+    assert curve[-1] < 0.75 * curve[0]
+    loaded = load_model(model, dtype=torch.float32)
+    assert loaded.factor == 4
+    assert loaded.unet.config.in_channels == 4
+
+
+def test_the_model_is_the_moving_average(home, model):
+    """final/ holds the average in float32; the model the same in float16."""
+    from safetensors.torch import load_file
+
+    checkpoint = load_file(home / "denoiser" / "checkpoint.safetensors")
+    loaded = dict(load_model(model, dtype=torch.float32).controlnet.named_parameters())
+    for name, weight in load_file(home / "denoiser" / "final" / "controlnet.safetensors").items():
+        assert torch.equal(weight, checkpoint[f"average/controlnet.{name}"])
+        assert torch.equal(weight.half().float(), loaded[name])
+
+
+def test_zero_style_is_the_base_model(home, source):
+    """An embedding of zeros must change nothing, whatever the adapter's weights are."""
+    parts = new_parts(denoiser_settings(home), source)
+    network = network_of(parts)
+    batch = draw_batch(source, step_generator(0, 0), 2, 64, DropSettings(style=1.0))
+    with torch.no_grad():
+        for name, weight in parts.unet.named_parameters():
+            if is_adapter(name) and weight.requires_grad:
+                weight.add_(torch.randn(weight.shape))
+        words = network.words(batch)
+        t, z = torch.tensor([500, 20]), torch.randn(batch.latents.shape)
+        down, mid = network.control(z, t, words, batch)
+        styled = network.velocity(z, t, words, (down, mid))
+        told = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
+        plain = plain_unet(parts.unet)(z, t, words.text, **told).sample
+    assert torch.allclose(styled, plain, atol=1e-5)
+    assert not any(is_adapter(name) for name in base_state(parts.unet))
+
+
+def test_dropped_control_silences_the_planes(home, source):
+    network = network_of(new_parts(denoiser_settings(home), source))
+    batch = draw_batch(source, step_generator(0, 0), 4, 64, DropSettings(control=0.5))
+    assert 0 < int(batch.control.sum()) < 4
+    with torch.no_grad():
+        words = network.words(batch)
+        down, mid = network.control(batch.latents, torch.tensor([1, 2, 3, 4]), words, batch)
+    for residual in (*down, mid):
+        heard = residual.abs().amax((1, 2, 3)) > 0
+        assert heard.tolist() == batch.control.tolist()
+
+
+def test_attach_follows_the_stock_order(home, source):
+    """The n-th pair belongs to the n-th cross-attention of unet.attn_processors and starts as its text's."""
+    parts = new_parts(denoiser_settings(home), source)
+    attach(parts.unet, 128)
+    for name, processor in parts.unet.attn_processors.items():
+        if hasattr(processor, "to_k_ip"):
+            text = parts.unet.get_submodule(name.removesuffix(".processor")).to_k.weight
+            assert torch.equal(processor.to_k_ip[0].weight, text)
+
+
+def test_multiscale_loss_counts_what_is_slow():
+    """An error that alternates counts once; one that is the same everywhere once for every size of block."""
+    even = torch.ones(1, 1, 32, 32)
+    alternating = even * (-1) ** (torch.arange(32)[:, None] + torch.arange(32))
+    assert float(multiscale(alternating)) == 1.0
+    assert float(multiscale(even)) == 1.0 + 4.0 + 8.0
+    assert float(multiscale(even[..., :16, :16])) == 1.0 + 4.0

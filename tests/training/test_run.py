@@ -1,0 +1,114 @@
+"""Training as the command line calls it: the recipes of this project start, and mistakes get one clear line."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from fpsynth.diffusion.model import load_model
+from fpsynth.errors import UserError
+from fpsynth.recipe.document import read_document
+from fpsynth.recipe.validate import validate
+from fpsynth.training.bank import BankSettings
+from fpsynth.training.run import STAGES, distill, train
+from tests.training.tiny import quiet
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+SHORT = ("loop.steps=1", "loop.batch=2", "loop.precision=fp32")
+SMALL = (*SHORT, "crops.size=64", "crops.whole_from=1.0")
+
+
+@pytest.fixture(scope="module")
+def trained(home, bank, vae):
+    """A model made by the autoencoder's and the denoiser's recipes, one step each."""
+    out = home / "by-recipe"
+    given = f"bank={home / 'bank'}"
+    train("autoencoder", RECIPES / "train" / "autoencoder.yaml", (*SHORT, given), out / "autoencoder", "cpu", quiet)
+    found = (given, f"autoencoder={out / 'autoencoder' / 'vae'}")
+    train("denoiser", RECIPES / "train" / "denoiser.yaml", (*SMALL, *found), out / "denoiser", "cpu", quiet)
+    return out / "denoiser" / "model"
+
+
+def test_the_recipes_make_a_model_as_large_as_the_bundled_one(trained):
+    from fpsynth.diffusion.bundle import default_model
+
+    ours, bundled = (load_model(folder, dtype=torch.float32) for folder in (trained, default_model()))
+    for part in ("unet", "controlnet", "vae", "text_encoder", "image_encoder"):
+        shapes = [{n: p.shape for n, p in getattr(m, part).state_dict().items()} for m in (ours, bundled)]
+        assert shapes[0] == shapes[1], part
+
+
+@pytest.mark.parametrize("recipe", sorted((RECIPES / "distill").glob("*.yaml")), ids=lambda path: path.stem)
+def test_distillation_starts_by_its_recipe(home, trained, tmp_path, recipe):
+    given = (f"bank={home / 'bank'}", f"model={trained}")
+    distill(recipe, (*SMALL, *given), tmp_path, "cpu", quiet)
+    name = read_document(recipe).data["name"]
+    load_model(tmp_path / "model", student=name, dtype=torch.float32)
+
+
+def test_adapters_start_by_their_recipe(home, trained, tmp_path):
+    given = (f"bank={home / 'bank'}", f"model={trained}")
+    train("adapters", RECIPES / "train" / "adapters.yaml", (*SMALL, *given), tmp_path, "cpu", quiet)
+    load_model(tmp_path / "model", dtype=torch.float32)
+
+
+def test_the_bank_of_the_recipe_is_the_one_that_the_other_recipes_look_for():
+    document = read_document(RECIPES / "train" / "bank.yaml")
+    assert document.data.pop("stage") == "bank"
+    assert validate(document, BankSettings).content() == BankSettings().content()
+
+
+def test_every_stage_has_a_recipe():
+    assert {path.stem for path in (RECIPES / "train").glob("*.yaml")} == set(STAGES)
+
+
+@pytest.mark.parametrize(
+    ("stage", "recipe", "change", "told"),
+    [
+        ("denoise", "denoiser", "loop.steps=1", "unknown stage 'denoise'; stages are bank, autoencoder"),
+        ("adapters", "denoiser", "loop.steps=1", "denoiser.yaml:2:8: stage: is 'denoiser', but the stage to run is"),
+        ("denoiser", "denoiser", "loop.stepz=1", "--set loop.stepz=1: loop.stepz: unknown key (did you mean steps?)"),
+        ("denoiser", "denoiser", "widths=[64, 64, 100]", "widths.2: "),
+        ("denoiser", "denoiser", "autoencoder=nowhere", "nowhere: no autoencoder there; `fpsynth train autoencoder`"),
+        ("denoiser", "denoiser", "crops.size=72", "multiple of 64"),
+        ("denoiser", "denoiser", "loop.precision=fp16", "fp16 needs a CUDA device"),
+        ("autoencoder", "autoencoder", "bank=nowhere", "nowhere: not a bank"),
+        ("adapters", "adapters", "model=nowhere", "nowhere: no model here"),
+        ("bank", "bank", "images=0", "images: must be more than 0, not 0"),
+        ("bank", "bank", "sensor={inc: 1}", "unknown word 'inc'"),
+    ],
+)
+def test_mistakes_get_one_line_and_leave_nothing(tmp_path, stage, recipe, change, told):
+    with pytest.raises(UserError) as error:
+        train(stage, RECIPES / "train" / f"{recipe}.yaml", (change,), tmp_path / "out", "cpu", quiet)
+    assert told in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("model=nowhere", "nowhere: no model here"),
+        ("method=magic", "'phased' or 'lcm'"),
+        ("name=../up", "name: "),
+        ("loop.precision=fp16", "fp16 needs a CUDA device"),
+    ],
+)
+def test_mistakes_in_distillation_leave_nothing(tmp_path, change, told):
+    with pytest.raises(UserError) as error:
+        distill(RECIPES / "distill" / "lcm.yaml", (change,), tmp_path / "out", "cpu", quiet)
+    assert told in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_no_folder_for_a_run(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(UserError, match="is a file"):
+        train("bank", RECIPES / "train" / "bank.yaml", (), tmp_path / "out", "cpu", quiet)
+
+
+def test_cuda_is_asked_for_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match="no CUDA device"):
+        train("bank", RECIPES / "train" / "bank.yaml", (), tmp_path / "out", "cuda", quiet)
