@@ -18,6 +18,7 @@ from fpsynth.training.loop import check_precision
 from fpsynth.training.stream import Bank
 
 Say = Callable[[str], None]
+Settings = AutoencoderSettings | DenoiserSettings | AdapterSettings | DistillSettings
 
 
 def train(
@@ -41,21 +42,21 @@ def _bank_stage(document: Document, out: Path, device: str, say: Say) -> None:
 def _autoencoder_stage(document: Document, out: Path, device: str, say: Say) -> None:
     settings = validate(document, AutoencoderSettings)
     check_precision(settings.loop.precision, device)
-    run_autoencoder(settings, _bank(settings.bank, out, say), out, device, say)
+    run_autoencoder(settings, _prepare(settings, out, say), out, device, say)
 
 
 def _denoiser_stage(document: Document, out: Path, device: str, say: Say) -> None:
     settings = validate(document, DenoiserSettings)
     check_precision(settings.loop.precision, device)
     check_autoencoder(settings.autoencoder)
-    run_denoiser(settings, _bank(settings.bank, out, say), out, device, say)
+    run_denoiser(settings, _prepare(settings, out, say), out, device, say)
 
 
 def _adapters_stage(document: Document, out: Path, device: str, say: Say) -> None:
     settings = validate(document, AdapterSettings)
     check_precision(settings.loop.precision, device)
     check_bundle(settings.model)
-    run_adapters(settings, _bank(settings.bank, out, say), out, device, say)
+    run_adapters(settings, _prepare(settings, out, say), out, device, say)
 
 
 RUNNERS: Mapping[str, Callable[[Document, Path, str, Say], None]] = {
@@ -77,7 +78,15 @@ def distill(
     model = settings.model or default_model()
     check_precision(settings.loop.precision, where)
     check_bundle(model)
-    run_distill(settings, model, _bank(settings.bank, folder, tell), folder, where, tell)
+    run_distill(settings, model, _prepare(settings, folder, tell), folder, where, tell)
+
+
+def _prepare(settings: Settings, out: Path, say: Say) -> Bank:
+    """The bank; and out/settings.json, which says what the run was told, defaults included."""
+    bank = _bank(settings.bank, out, say)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "settings.json").write_text(settings.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return bank
 
 
 def _bank(bank: Path | BankSettings, out: Path, say: Say) -> Bank:

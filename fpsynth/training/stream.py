@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fpsynth.errors import UserError
+from fpsynth.errors import DamagedFile, UserError
 from fpsynth.training.bank import CHUNK, SIZE, Labels, chunk_files
 
 
 class Bank:
-    """A bank on disk, memory-mapped. Raises UserError when there is none."""
+    """A bank on disk, memory-mapped. Raises UserError when there is none, DamagedFile for what cannot be read."""
 
     def __init__(self, folder: Path, chunks: int | None = None) -> None:
         count = _whole_chunks(folder) if chunks is None else chunks
@@ -22,9 +22,9 @@ class Bank:
             raise UserError(f"{folder}: not a bank of rendered images, or not whole; build it again to complete it")
         files = [chunk_files(folder, i) for i in range(count)]
         self.folder = folder
-        self._images = [np.load(f[0], mmap_mode="r") for f in files]
-        self._planes = [np.load(f[1], mmap_mode="r") for f in files]
-        self.labels = [Labels(**one) for f in files for one in json.loads(f[2].read_text())]
+        self._images = [_array(f[0], (CHUNK, SIZE, SIZE)) for f in files]
+        self._planes = [_array(f[1], (CHUNK, 3, SIZE, SIZE)) for f in files]
+        self.labels = [label for f in files for label in _labels(f[2])]
         self.partners = style_partners(self.labels)
 
     def __len__(self) -> int:
@@ -76,6 +76,26 @@ def crop_corners(generator: torch.Generator, count: int, size: int, step: int) -
 def to_signed(image: Tensor) -> Tensor:
     """uint8 grey to float32 in [-1, 1]."""
     return image.float() / 127.5 - 1
+
+
+def _array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DamagedFile(f"{file}: not a readable array ({error})") from None
+    if array.shape != shape or array.dtype != np.uint8:
+        raise DamagedFile(f"{file}: holds {array.dtype} {array.shape}, not uint8 {shape}")
+    return array
+
+
+def _labels(file: Path) -> list[Labels]:
+    try:
+        labels = [Labels(**one) for one in json.loads(file.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError) as error:
+        raise DamagedFile(f"{file}: not a list of labels ({error})") from None
+    if len(labels) != CHUNK:
+        raise DamagedFile(f"{file}: labels of {len(labels)} images, not of {CHUNK}")
+    return labels
 
 
 def _whole_chunks(folder: Path) -> int:

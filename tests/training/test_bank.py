@@ -1,13 +1,14 @@
 """The bank: a chunk is a function of seed and index, and a folder holds one bank, whole."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from fpsynth.errors import UserError
-from fpsynth.training.bank import BankSettings, build_bank, render_chunk
+from fpsynth.errors import DamagedFile, UserError
+from fpsynth.training.bank import BankSettings, build_bank, chunk_files, render_chunk
 from fpsynth.training.stream import Bank
 from tests.training.tiny import quiet, wave_bank
 
@@ -50,3 +51,17 @@ def test_a_bank_that_is_not_whole_is_refused(tmp_path):
         Bank(tmp_path, chunks=2)
     with pytest.raises(UserError, match="not a bank"):
         Bank(tmp_path / "nowhere")
+
+
+def test_a_damaged_bank_names_the_file(tmp_path):
+    bank = wave_bank(tmp_path)
+    images, planes, labels = chunk_files(tmp_path, 0)
+    labels.write_text(json.dumps([asdict(one) for one in bank.labels[:5]]))
+    with pytest.raises(DamagedFile, match=r"labels-00000\.json: labels of 5 images"):
+        Bank(tmp_path)
+    np.save(planes, np.zeros((64, 512, 512), np.uint8))
+    with pytest.raises(DamagedFile, match=r"planes-00000\.npy: holds uint8"):
+        Bank(tmp_path)
+    images.write_bytes(images.read_bytes()[:1000])
+    with pytest.raises(DamagedFile, match=r"images-00000\.npy: not a readable array"):
+        Bank(tmp_path)

@@ -1,5 +1,6 @@
 """Training as the command line calls it: the recipes of this project start, and mistakes get one clear line."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,8 @@ def test_distillation_starts_by_its_recipe(home, trained, tmp_path, recipe):
     distill(recipe, (*SMALL, *given), tmp_path, "cpu", quiet)
     name = read_document(recipe).data["name"]
     load_model(tmp_path / "model", student=name, dtype=torch.float32)
+    noted = json.loads((tmp_path / "settings.json").read_text())
+    assert noted["name"] == name and noted["loop"]["batch"] == 2 and noted["huber"] == 0.01
 
 
 def test_adapters_start_by_their_recipe(home, trained, tmp_path):
