@@ -1,4 +1,4 @@
-"""What a virtual finger, a capture and a render cost on one core, and the memory that they take.
+"""What a virtual finger, a capture and a render cost on one core (processor time), and the memory that they take.
 
 python benchmarks/virtual.py [--fingers 4] [--repeat 5]
 """
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    table = Table(title="512 x 512, one core")
+    table = Table(title="512 x 512, processor seconds of one core")
     table.add_column("stage")
     table.add_column("seconds, median", justify="right")
     for stage, value in measured(options.fingers, options.repeat):
@@ -41,9 +41,9 @@ def measured(fingers: int, repeat: int) -> list[tuple[str, float]]:
     """(stage, median seconds)."""
     rows, grown, spent = [], [], []
     for i in range(fingers + 1):
-        start = time.perf_counter()
+        start = time.process_time()
         grown.append(make_finger(np.random.default_rng(i), "whorl"))
-        spent.append(time.perf_counter() - start)
+        spent.append(time.process_time() - start)
     rows.append(("master finger", float(np.median(spent[1:]))))
     rows.append(("capture", median(lambda i: shoot(grown, i), fingers * repeat)))
     taken = [shoot(grown, i) for i in range(fingers)]
@@ -62,13 +62,13 @@ def draw(taken: list[Impression], device: Device, i: int) -> torch.Tensor:
 
 
 def median(work: Callable[[int], object], times: int) -> float:
-    """Median seconds of work(1), work(2), ..., after work(0) to warm up."""
+    """Median processor seconds of work(1), work(2), ..., after work(0) to warm up."""
     work(0)
     spent = []
     for i in range(1, times + 1):
-        start = time.perf_counter()
+        start = time.process_time()
         work(i)
-        spent.append(time.perf_counter() - start)
+        spent.append(time.process_time() - start)
     return float(np.median(spent))
 
 

@@ -9,6 +9,8 @@ from torch import Tensor
 
 BROAD = 8
 """Broad filters work on means over this many pixels squared."""
+BROAD_MOTTLE = 16
+"""From this scale on, smooth noise is drawn on every fourth pixel of every fourth row and enlarged."""
 
 
 def blur(plane: Tensor, sigma: float) -> Tensor:
@@ -50,6 +52,8 @@ def grain(rng: np.random.Generator, like: Tensor, sigma: float) -> Tensor:
 def mottle(rng: np.random.Generator, like: Tensor, scale: float) -> Tensor:
     """Smooth noise of about unit variance, correlated over `scale` pixels (many)."""
     height, width = like.shape
+    if scale >= BROAD_MOTTLE:
+        return resize(mottle(rng, like[::4, ::4], scale / 4), height, width)
     rows, cols = math.ceil(height / scale) + 3, math.ceil(width / scale) + 3
     coarse = torch.from_numpy(rng.standard_normal((rows, cols), dtype=np.float32)).to(like.device)
     tall, broad = int(rows * scale), int(cols * scale)
