@@ -16,7 +16,7 @@ from fpsynth.diffusion.model import Model, load_model
 from fpsynth.diffusion.parts import Size, build_image_encoder
 from fpsynth.training.adapter import adapter_parameters, attach, fix_biases
 from fpsynth.training.bank import BankSettings
-from fpsynth.training.batches import CropSettings, DropSettings
+from fpsynth.training.batches import CropSettings, DropSettings, check_grid
 from fpsynth.training.denoiser import DenoiserJob, Lessons
 from fpsynth.training.diffuse import Diffusion
 from fpsynth.training.group_norm import fast_group_norm
@@ -46,6 +46,7 @@ class AdapterSettings(BaseModel):
 def run_adapters(settings: AdapterSettings, bank: Bank, out: Path, device: str, say: Say) -> None:
     """Train, and write out/model/: a copy of the model with the new adapter and image encoder."""
     model = load_model(settings.model, "cpu", dtype=torch.float32)
+    check_grid(model.factor, settings.crops.size, len(model.unet.config.block_out_channels))
     diffusion = Diffusion(DDIMScheduler.from_config(model.schedule).alphas_cumprod)
     source = encode_bank(bank, model.vae, device, say)
     network, learning = _network(model, settings)

@@ -63,8 +63,8 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Place:
-    """One crop: which image of the bank, mirrored or not, and where."""
+class Crop:
+    """Which image of the bank, mirrored or not, and where in the (mirrored) image: pixels."""
 
     index: int
     mirrored: bool
@@ -74,41 +74,41 @@ class Place:
 
 def draw_batch(source: LatentBank, generator: torch.Generator, count: int, size: int, drop: DropSettings) -> Batch:
     """A batch of random crops with the conditions that the generator leaves them."""
-    places = draw_places(generator, len(source.bank), count, size)
+    crops = draw_crops(generator, len(source.bank), count, size)
     coins = torch.rand(count, 2, generator=generator)
-    prompts = tuple(draw_prompt(source.bank.labels[p.index], p.mirrored, generator, drop) for p in places)
-    style = draw_styles(source, places, generator)
-    latents, planes = gather(source, places, size)
+    prompts = tuple(draw_prompt(source.bank.labels[c.index], c.mirrored, generator, drop) for c in crops)
+    style = draw_styles(source, crops, generator)
+    latents, planes = gather(source, crops, size)
     return Batch(latents, planes, style, prompts, coins[:, 0] >= drop.control, coins[:, 1] >= drop.style)
 
 
-def draw_places(generator: torch.Generator, images: int, count: int, size: int) -> list[Place]:
+def draw_crops(generator: torch.Generator, images: int, count: int, size: int) -> list[Crop]:
     """Random images, mirrored or not, and crops of them on the grid of 64 / 8 pixels that every latent grid divides."""
     index = torch.randint(images, (count,), generator=generator).tolist()
     mirrored = (torch.rand(count, generator=generator) < 0.5).tolist()
     top, left = crop_corners(generator, count, size, 8)
-    return [Place(*values) for values in zip(index, mirrored, top.tolist(), left.tolist(), strict=True)]
+    return [Crop(*values) for values in zip(index, mirrored, top.tolist(), left.tolist(), strict=True)]
 
 
-def gather(source: LatentBank, places: list[Place], size: int) -> tuple[Tensor, Tensor]:
+def gather(source: LatentBank, crops: list[Crop], size: int) -> tuple[Tensor, Tensor]:
     """Read latents (B, C, h, w) and planes (B, 3, H, W) of these crops."""
-    latents = [source.crop(p.index, p.mirrored, p.top, p.left, size) for p in places]
-    planes = [_planes(source, p, size) for p in places]
+    latents = [source.crop(c.index, c.mirrored, c.top, c.left, size) for c in crops]
+    planes = [_planes(source, c, size) for c in crops]
     return torch.stack(latents), torch.stack(planes).float() / 255
 
 
-def _planes(source: LatentBank, place: Place, size: int) -> Tensor:
-    if not place.mirrored:
-        return source.bank.planes_crop(place.index, place.top, place.left, size)
-    return source.bank.planes_crop(place.index, place.top, SIZE - place.left - size, size).flip(-1)
+def _planes(source: LatentBank, crop: Crop, size: int) -> Tensor:
+    if not crop.mirrored:
+        return source.bank.planes_crop(crop.index, crop.top, crop.left, size)
+    return source.bank.planes_crop(crop.index, crop.top, SIZE - crop.left - size, size).flip(-1)
 
 
-def draw_styles(source: LatentBank, places: list[Place], generator: torch.Generator) -> Tensor:
+def draw_styles(source: LatentBank, crops: list[Crop], generator: torch.Generator) -> Tensor:
     """Style references: another finger by the same device, mirrored where the crop is."""
     images = []
-    for place in places:
-        image = source.bank.image(source.bank.partner(place.index, generator))
-        images.append(style_pixels(image.flip(-1) if place.mirrored else image))
+    for crop in crops:
+        image = source.bank.image(source.bank.partner(crop.index, generator))
+        images.append(style_pixels(image.flip(-1) if crop.mirrored else image))
     return torch.stack(images)
 
 

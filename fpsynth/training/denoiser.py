@@ -16,7 +16,7 @@ from fpsynth.diffusion.bundle import adapter_state, check_weights, save_bundle
 from fpsynth.diffusion.parts import Parts, Size, build_parts, build_schedule
 from fpsynth.errors import UserError
 from fpsynth.training.adapter import attach, base_state
-from fpsynth.training.bank import SIZE, BankSettings
+from fpsynth.training.bank import BankSettings
 from fpsynth.training.batches import Batch, CropSettings, DropSettings, check_grid, draw_batch
 from fpsynth.training.diffuse import Diffusion, stratified_times
 from fpsynth.training.group_norm import fast_group_norm
@@ -113,8 +113,7 @@ def run_denoiser(settings: DenoiserSettings, bank: Bank, out: Path, device: str,
     check_autoencoder(settings.autoencoder)
     vae = AutoencoderKL.from_pretrained(settings.autoencoder)
     source = encode_bank(bank, vae, device, say)
-    for size in (settings.crops.size, SIZE):
-        check_grid(source.factor, size, len(settings.widths))
+    check_grid(source.factor, settings.crops.size, len(settings.widths))
     parts = new_parts(settings, source)
     schedule = build_schedule()
     lessons = Lessons(source, Diffusion(schedule.alphas_cumprod), settings.loop, settings.crops, settings.drop)

@@ -21,7 +21,7 @@ from fpsynth.errors import UserError
 from fpsynth.training.adapter import is_adapter
 from fpsynth.training.adapters import freeze
 from fpsynth.training.bank import BankSettings
-from fpsynth.training.batches import Batch, CropSettings, DropSettings
+from fpsynth.training.batches import Batch, CropSettings, DropSettings, check_grid
 from fpsynth.training.denoiser import Lessons, plain_unet
 from fpsynth.training.diffuse import Diffusion
 from fpsynth.training.group_norm import fast_group_norm
@@ -118,6 +118,7 @@ def run_distill(settings: DistillSettings, model_path: Path, bank: Bank, out: Pa
     model = load_model(model_path, "cpu", dtype=torch.float32)
     schedule = DDIMScheduler.from_config(model.schedule)
     lecture = lecture_of(settings, schedule)
+    check_grid(model.factor, settings.crops.size, len(model.unet.config.block_out_channels))
     source = encode_bank(bank, model.vae, device, say)
     teacher = teacher_of(model, settings, device)
     student = student_of(model.unet, settings)

@@ -10,7 +10,7 @@ from torch import Tensor
 from fpsynth.conditioning.prompt import prompt_text
 from fpsynth.training.autoencoder import decode
 from fpsynth.training.bank import SIZE
-from fpsynth.training.batches import Batch, Place, draw_styles, gather, words_of
+from fpsynth.training.batches import Batch, Crop, draw_styles, gather, words_of
 from fpsynth.training.closed_form import read_encoder
 from fpsynth.training.diffuse import Diffusion
 from fpsynth.training.latents import LatentBank
@@ -45,11 +45,11 @@ class Preview:
         """times: the falling times to sample at, such as 999, 759, 499, 259."""
         self._diffusion, self._decode, self._times = diffusion, linear_decoder(vae), times.tolist()
         stride = max(len(source.bank) // IMAGES, 1)
-        places = [Place((i * stride) % len(source.bank), False, 0, 0) for i in range(IMAGES)]
-        prompts = tuple(prompt_text(words_of(source.bank.labels[p.index], False)) for p in places)
+        crops = [Crop((i * stride) % len(source.bank), False, 0, 0) for i in range(IMAGES)]
+        prompts = tuple(prompt_text(words_of(source.bank.labels[c.index], False)) for c in crops)
         kept = torch.ones(IMAGES, dtype=torch.bool)
-        latents, planes = gather(source, places, SIZE)
-        style = draw_styles(source, places, step_generator(1, 1))
+        latents, planes = gather(source, crops, SIZE)
+        style = draw_styles(source, crops, step_generator(1, 1))
         self._batch = Batch(latents, planes, style, prompts, kept, kept)
         self._noise = torch.randn(self._batch.latents.shape, generator=step_generator(1, 0))
 

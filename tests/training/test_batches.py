@@ -1,9 +1,20 @@
 """What a batch holds belongs together: latents, planes and words of one crop, mirrored or not."""
 
+import pytest
 import torch
 
+from fpsynth.errors import UserError
 from fpsynth.training.autoencoder import encode
-from fpsynth.training.batches import CropSettings, DropSettings, Place, draw_batch, draw_prompt, gather, words_of
+from fpsynth.training.batches import (
+    Crop,
+    CropSettings,
+    DropSettings,
+    check_grid,
+    draw_batch,
+    draw_prompt,
+    gather,
+    words_of,
+)
 from fpsynth.training.loop import step_generator
 from fpsynth.training.preview import linear_decoder
 from fpsynth.training.stream import to_signed
@@ -12,11 +23,11 @@ NOTHING = DropSettings(slot=0, rare_slot=0, prompt=0, control=0, style=0)
 
 
 def test_latents_and_planes_show_the_same_place(source, vae):
-    places = [Place(17, False, 64, 128), Place(17, True, 64, 128), Place(37, True, 256, 0)]
-    latents, planes = gather(source, places, 128)
+    crops = [Crop(17, False, 64, 128), Crop(17, True, 64, 128), Crop(37, True, 256, 0)]
+    latents, planes = gather(source, crops, 128)
     images = linear_decoder(vae)(latents)[:, 0]
-    for image, wave, place in zip(images, planes[:, 0], places, strict=True):
-        sign = -1 if source.bank.labels[place.index].sensor == "ink" else 1
+    for image, wave, crop in zip(images, planes[:, 0], crops, strict=True):
+        sign = -1 if source.bank.labels[crop.index].sensor == "ink" else 1
         assert sign * correlation(image, wave) > 0.7
         for elsewhere in (wave.roll(4, -1), wave.flip(-1)):
             assert sign * correlation(image, elsewhere) < 0.5
@@ -59,3 +70,9 @@ def test_whole_images_come_last_and_fewer():
     crops = CropSettings(size=256, whole_from=0.9)
     assert crops.at(89, 100, 8) == (256, 8)
     assert crops.at(90, 100, 8) == (512, 2)
+
+
+def test_a_crop_that_the_u_net_cannot_halve_is_refused():
+    check_grid(4, 64, 5)
+    with pytest.raises(UserError, match=r"crops\.size 64 is no multiple of 128"):
+        check_grid(8, 64, 5)
