@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from diffusers import ControlNetModel, DDIMScheduler, UNet2DConditionModel
-from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from fpsynth.conditioning.style import STYLE_SIZE
@@ -113,8 +112,3 @@ def build_schedule() -> DDIMScheduler:
         clip_sample=False,
         set_alpha_to_one=True,
     )
-
-
-def parameters_of(*modules: nn.Module) -> int:
-    """How many parameters these modules have together."""
-    return sum(p.numel() for module in modules for p in module.parameters())

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from fpsynth.impression import Impression
-from fpsynth.sensor.fields import grain, mottle, white
+from fpsynth.sensor.fields import grain, mottle
 
 ASPERITY, CLUSTER, LUMP = 1.0, 3.0, 6.5
 """Sizes in pixels of the asperities, of their clusters, and of the unevenness along a ridge."""
@@ -69,8 +69,3 @@ def _patches(rng: np.random.Generator, like: Tensor, roughness: float) -> Tensor
 def _asperities(rng: np.random.Generator, like: Tensor) -> Tensor:
     """Unit variance: fine asperities, their clusters, and the unevenness along a ridge."""
     return 0.55 * grain(rng, like, ASPERITY) + 0.6 * mottle(rng, like, CLUSTER) + 0.58 * mottle(rng, like, LUMP)
-
-
-def speckle(rng: np.random.Generator, area: Tensor, strength: float) -> Tensor:
-    """The touched area with multiplicative noise pixel by pixel, kept in [0, 1]."""
-    return (area * (1 + strength * white(rng, area))).clamp(0, 1)
