@@ -125,13 +125,13 @@ def inspect(
     "fpsynth train denoiser recipes/train/denoiser.yaml --device cuda --set loop.steps=20000"
 )
 def train(
-    stage: Annotated[str, typer.Argument(help="bank, autoencoder, denoiser or adapters")],
+    stage: Annotated[str, typer.Argument(help="bank, autoencoder, denoiser, adapters or embedding")],
     recipe: RecipePath,
     out: RunFolder = None,
     set_: Overrides = None,
     device: DeviceName = "auto",
 ) -> None:
-    """Train a stage of a model. The same command again takes up a run that was cut off."""
+    """Train a stage of a model, or the embedding. The same command again takes up a run that was cut off."""
     from fpsynth.training.run import train as run
 
     run(stage, recipe, tuple(set_ or ()), out, device)

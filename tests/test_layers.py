@@ -14,7 +14,7 @@ FLOW = (
     ("impression",),
     ("sensor",),
     ("conditioning",),
-    ("diffusion",),
+    ("diffusion", "embedding"),
     ("training",),
     ("gate", "dataset"),
     ("inspect",),

@@ -52,12 +52,11 @@ def _shares(words: tuple[str, ...], **default: float) -> dict[str, float]:
     return {word: default.get(word.replace(" ", "_"), 0.0) for word in words}
 
 
-class BankSettings(BaseModel):
-    """What the bank holds. Shares are flatter than nature's, so that rare words are learnt too."""
+class Mixture(BaseModel):
+    """Shares of what is rendered for training; flatter than nature's, so that rare words are learnt too."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    images: PositiveInt = 2560
     seed: NonNegativeInt = 990_001
     workers: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)
     sensor: Annotated[dict[str, float], AfterValidator(_shares_of(SENSORS))] = _shares(
@@ -76,6 +75,12 @@ class BankSettings(BaseModel):
     pattern: Annotated[dict[str, float], AfterValidator(_shares_of(PATTERNS))] = _shares(
         PATTERNS, arch=0.1, tented_arch=0.08, left_loop=0.28, right_loop=0.28, whorl=0.18, double_loop=0.08
     )
+
+
+class BankSettings(Mixture):
+    """What the bank holds."""
+
+    images: PositiveInt = 2560
 
     @property
     def chunks(self) -> int:
@@ -125,7 +130,7 @@ def build_bank(folder: Path, settings: BankSettings, say: Callable[[str], None] 
     Raises UserError when the folder holds a bank made with other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, settings)
+    claim(folder / "bank.json", settings.content())
     missing = [i for i in range(settings.chunks) if not chunk_files(folder, i)[2].exists()]
     if not missing:
         return
@@ -137,13 +142,12 @@ def build_bank(folder: Path, settings: BankSettings, say: Callable[[str], None] 
             say(f"bank: {done} of {len(missing)} chunks of {CHUNK} images")
 
 
-def _claim(folder: Path, settings: BankSettings) -> None:
-    """Write the settings beside the chunks, or check that they are the same."""
-    path = folder / "bank.json"
-    content = json.loads(json.dumps(settings.content()))
+def claim(path: Path, settings: Mapping[str, object]) -> None:
+    """Write the settings beside the chunks, or check that they are the same. Raises UserError where they are not."""
+    content = json.loads(json.dumps(settings))
     if path.exists():
         if json.loads(path.read_text()) != content:
-            raise UserError(f"{folder}: holds a bank of other settings (see bank.json); choose another folder")
+            raise UserError(f"{path.parent}: holds a bank of other settings (see {path.name}); choose another folder")
     else:
         _replace(path, json.dumps(content, indent=1).encode())
 
@@ -169,7 +173,7 @@ def _replace(path: Path, data: bytes) -> None:
 def render_chunk(settings: BankSettings, index: int, size: int = SIZE, count: int = CHUNK) -> Chunk:
     """The first `count` images of chunk `index`, size x size. A function of the arguments and of nothing else."""
     fingers = {}
-    devices = [_draw_device(settings, index * DEVICES + d) for d in range(DEVICES)]
+    devices = [draw_device_of(settings, index * DEVICES + d) for d in range(DEVICES)]
     images = np.empty((count, size, size), np.uint8)
     planes = np.empty((count, 3, size, size), np.uint8)
     labels = []
@@ -177,9 +181,9 @@ def render_chunk(settings: BankSettings, index: int, size: int = SIZE, count: in
         identity, device = index * FINGERS + k % FINGERS, devices[k * DEVICES // CHUNK]
         if identity not in fingers:
             fingers[identity] = make_finger(
-                generator(settings.seed, Stream.FINGER, identity), _pattern(settings, identity)
+                generator(settings.seed, Stream.FINGER, identity), draw_pattern(settings, identity)
             )
-        label = _draw_labels(settings, identity, k // FINGERS, device)
+        label = draw_labels(settings, identity, k // FINGERS, device)
         asked = CaptureSettings(size, size, 500, label.acquisition, label.quality, label.skin, label.pressure)
         place = (identity, k // FINGERS)
         impression = capture(fingers[identity], asked, generator(settings.seed, Stream.CAPTURE, *place))
@@ -189,22 +193,22 @@ def render_chunk(settings: BankSettings, index: int, size: int = SIZE, count: in
     return Chunk(images, planes, tuple(labels))
 
 
-def _draw_device(settings: BankSettings, number: int) -> Device:
+def draw_device_of(settings: Mixture, number: int) -> Device:
     rng = generator(settings.seed, Stream.DEVICE, number)
     return draw_device(_word(rng, settings.sensor), rng)
 
 
-def _pattern(settings: BankSettings, identity: int) -> str:
+def draw_pattern(settings: Mixture, identity: int) -> str:
     return _word(generator(settings.seed, Stream.PLAN, identity), settings.pattern)
 
 
-def _draw_labels(settings: BankSettings, identity: int, capture_number: int, device: Device) -> Labels:
+def draw_labels(settings: Mixture, identity: int, capture_number: int, device: Device) -> Labels:
     """Draw how the finger is captured. A latent device lifts latents; every other kind takes every acquisition."""
     rng = generator(settings.seed, Stream.PLAN, identity, capture_number + 1)
     acquisition = _word(rng, settings.acquisition)
     return Labels(
         identity,
-        _pattern(settings, identity),
+        draw_pattern(settings, identity),
         "latent" if device.sensor == "latent" else acquisition,
         device.sensor,
         _word(rng, settings.quality),

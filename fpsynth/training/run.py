@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from pydantic import BaseModel
 
 from fpsynth.diffusion.bundle import check_bundle, default_model
 from fpsynth.errors import UserError
@@ -14,7 +15,9 @@ from fpsynth.training.autoencoder import AutoencoderSettings, run_autoencoder
 from fpsynth.training.bank import BankSettings, build_bank
 from fpsynth.training.denoiser import DenoiserSettings, check_autoencoder, run_denoiser
 from fpsynth.training.distill import DistillSettings, run_distill
+from fpsynth.training.embedding import EmbeddingSettings, run_embedding
 from fpsynth.training.loop import check_precision
+from fpsynth.training.prints import build_prints
 from fpsynth.training.stream import Bank
 
 Say = Callable[[str], None]
@@ -59,14 +62,23 @@ def _adapters_stage(document: Document, out: Path, device: str, say: Say) -> Non
     run_adapters(settings, _prepare(settings, out, say), out, device, say)
 
 
+def _embedding_stage(document: Document, out: Path, device: str, say: Say) -> None:
+    settings = validate(document, EmbeddingSettings)
+    check_precision(settings.loop.precision, device)
+    prints = build_prints(out.parent / "prints", settings.prints, say)
+    _write_settings(settings, out)
+    run_embedding(settings, prints, out, device, say)
+
+
 RUNNERS: Mapping[str, Callable[[Document, Path, str, Say], None]] = {
     "bank": _bank_stage,
     "autoencoder": _autoencoder_stage,
     "denoiser": _denoiser_stage,
     "adapters": _adapters_stage,
+    "embedding": _embedding_stage,
 }
 STAGES = tuple(RUNNERS)
-"""In the order in which they are run."""
+"""In the order in which they are run; the embedding stands alone."""
 
 
 def distill(
@@ -82,11 +94,16 @@ def distill(
 
 
 def _prepare(settings: Settings, out: Path, say: Say) -> Bank:
-    """The bank; and out/settings.json, which says what the run was told, defaults included."""
+    """The bank; and out/settings.json."""
     bank = _bank(settings.bank, out, say)
+    _write_settings(settings, out)
+    return bank
+
+
+def _write_settings(settings: BaseModel, out: Path) -> None:
+    """out/settings.json says what the run was told, defaults included."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "settings.json").write_text(settings.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    return bank
 
 
 def _bank(bank: Path | BankSettings, out: Path, say: Say) -> Bank:

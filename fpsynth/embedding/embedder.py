@@ -1,0 +1,87 @@
+"""Grey images of any size and resolution -> vectors, with the bundled network or another."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from fpsynth.embedding.network import PPI, SIZE, EmbeddingNetwork, normalised
+from fpsynth.errors import DamagedFile, UserError
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+BATCH = 16
+
+
+def default_embedding() -> Path:
+    """The bundled network's folder."""
+    return Path(__file__).parent.parent / "weights" / "embedding"
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """A trained network. digest names its weights."""
+
+    network: EmbeddingNetwork
+    size: int
+    digest: str
+
+    @torch.inference_mode()
+    def embed(self, images: Sequence[np.ndarray], ppi: float = 500) -> np.ndarray:
+        """Grey images (H, W) uint8, ridges dark, at ppi -> (n, size) float32 of unit length; their dot product tells
+        how alike two prints are, from -1 to 1."""
+        parts = [self._some(images[start : start + BATCH], ppi) for start in range(0, len(images), BATCH)]
+        return np.concatenate(parts) if parts else np.empty((0, self.size), np.float32)
+
+    def _some(self, images: Sequence[np.ndarray], ppi: float) -> np.ndarray:
+        device = next(self.network.parameters()).device
+        whole = torch.from_numpy(np.stack([placed(image, ppi) for image in images]))[:, None]
+        found: np.ndarray = self.network(whole.to(device)).float().cpu().numpy()
+        return found
+
+
+def placed(image: np.ndarray, ppi: float) -> np.ndarray:
+    """A grey image at 250 ppi, contrast-normalised, its ridges' middle in the middle of (256, 256) float32."""
+    if ppi != PPI:
+        image = cv2.resize(image, None, fx=PPI / ppi, fy=PPI / ppi, interpolation=cv2.INTER_AREA)
+    even = normalised(torch.from_numpy(image.astype(np.float32))[None, None])[0, 0].numpy()
+    x, y = _middle(even)
+    out: np.ndarray = cv2.getRectSubPix(np.pad(even, SIZE // 2), (SIZE, SIZE), (x + SIZE // 2, y + SIZE // 2))
+    return out
+
+
+def _middle(even: np.ndarray) -> tuple[float, float]:
+    """The centre of gravity of the contrast, in whole pixels."""
+    weight = cv2.boxFilter(np.abs(even), -1, (25, 25)) ** 2
+    total = float(weight.sum())
+    if total <= 0:
+        return (even.shape[1] - 1) / 2, (even.shape[0] - 1) / 2
+    y, x = np.mgrid[0 : even.shape[0], 0 : even.shape[1]]
+    return float(round((weight * x).sum() / total)), float(round((weight * y).sum() / total))
+
+
+def load_embedder(folder: Path | None = None, device: str = "cpu") -> Embedder:
+    """Load a network that `fpsynth train embedding` wrote; the bundled one by default.
+
+    Raises UserError where there is none, DamagedFile for what cannot be read.
+    """
+    folder = folder or default_embedding()
+    weights, config = folder / WEIGHTS, folder / CONFIG
+    if not weights.exists() or not config.exists():
+        raise UserError(f"{folder}: not a fingerprint embedding ({WEIGHTS} and {CONFIG})")
+    try:
+        size = int(json.loads(config.read_text(encoding="utf-8"))["size"])
+        network = EmbeddingNetwork(size)
+        network.load_state_dict({key: value.float() for key, value in load_file(weights).items()})
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise DamagedFile(
+            f"{folder}: not a readable fingerprint embedding: {' '.join(str(error).split())[:200]}"
+        ) from None
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return Embedder(network.eval().to(device), size, digest)

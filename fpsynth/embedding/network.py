@@ -1,0 +1,138 @@
+"""The fingerprint embedding: find the finger's pose, cut out the aligned print, describe it.
+
+A fixed-length representation of aligned prints, after DeepPrint (Engelsma, Cao & Jain, "Learning a fixed-length
+fingerprint representation", IEEE TPAMI 43(6), 2021). Here the alignment is not learnt through a spatial transformer but
+from the true pose of virtual prints, and what is described is the contrast-normalised image.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+PPI = 250
+SIZE = 256
+"""Pixels along a side of the whole image that the pose is looked for in (26 mm)."""
+CROP = (192, 160)
+"""Height and width of the aligned print (19.5 x 16.3 mm)."""
+CELL = 8
+"""Pixels along a cell of the minutiae map."""
+DIRECTIONS = 6
+WIDTHS = (32, 64, 128, 192)
+GROUPS = 8
+WINDOW = 17
+"""Pixels of the window over which contrast is normalised: about four ridges."""
+FAINT = 10.0
+"""Grey levels: fainter contrast than this is not raised to the full."""
+CLIP = 3.0
+
+
+def normalised(grey: Tensor) -> Tensor:
+    """Grey levels (B, 1, H, W), ridges dark -> contrast-normalised, dark positive, within [-3, 3]; flat areas are 0."""
+    mean = _boxed(grey)
+    deviation = (_boxed(grey.square()) - mean.square()).clamp_min(0).sqrt()
+    return ((mean - grey) / (deviation + FAINT)).clamp(-CLIP, CLIP)
+
+
+def _boxed(x: Tensor) -> Tensor:
+    padded = F.pad(x, (WINDOW // 2,) * 4, mode="replicate")
+    return F.avg_pool2d(F.avg_pool2d(padded, (WINDOW, 1), stride=1), (1, WINDOW), stride=1)
+
+
+def aligned(whole: Tensor, pose: Tensor) -> Tensor:
+    """Cut the print out of whole (B, 1, H, W) upright and centred: (B, 1, 192, 160).
+
+    pose (B, 3): x, y of the finger's centre in pixels, and the angle in radians by which the finger is turned (from +x
+    towards +y, which is down).
+    """
+    height, width = CROP
+    y, x = torch.meshgrid(torch.arange(height) - (height - 1) / 2, torch.arange(width) - (width - 1) / 2, indexing="ij")
+    across, along = x.to(pose)[None], y.to(pose)[None]
+    cos, sin = (f(pose[:, 2])[:, None, None] for f in (torch.cos, torch.sin))
+    column = pose[:, 0, None, None] + cos * across - sin * along
+    row = pose[:, 1, None, None] + sin * across + cos * along
+    where = torch.stack([column * 2 / (whole.shape[3] - 1) - 1, row * 2 / (whole.shape[2] - 1) - 1], -1)
+    return F.grid_sample(whole, where, mode="bilinear", padding_mode="zeros", align_corners=True)
+
+
+class Block(nn.Module):
+    """Two normalised convolutions around which the input passes (He et al., CVPR 2016)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = Step(width, width), Step(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(self.first(x))
+
+
+class Step(nn.Sequential):
+    """Convolution, group normalisation, SiLU."""
+
+    def __init__(self, inside: int, out: int, stride: int = 1) -> None:
+        convolution = nn.Conv2d(inside, out, 3, stride, 1, bias=False)
+        super().__init__(convolution, nn.GroupNorm(GROUPS, out), nn.SiLU())
+
+
+class Stem(nn.Sequential):
+    """The first convolution; what comes in is normalised already."""
+
+    def __init__(self, out: int) -> None:
+        super().__init__(nn.Conv2d(1, out, 5, 2, 2), nn.SiLU())
+
+
+class PoseNetwork(nn.Module):
+    """Normalised whole images (B, 1, 256, 256) -> (B, 4): centre from the middle, in half sizes; cosine and sine."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            Stem(32), Step(32, 64, 2), Step(64, 64, 2), Step(64, 128, 2), Step(128, 128, 2), nn.Conv2d(128, 16, 1)
+        )
+        self.head = nn.Linear(16 * (SIZE // 32) ** 2, 4)
+
+    def forward(self, whole: Tensor) -> Tensor:
+        return self.head(F.silu(self.body(whole)).flatten(1))
+
+
+def pose_of(estimate: Tensor) -> Tensor:
+    """The pose network's output as a pose (B, 3), see `aligned`."""
+    estimate = estimate.float()
+    centre = (estimate[:, :2] + 1) * (SIZE - 1) / 2
+    return torch.cat([centre, torch.atan2(estimate[:, 3], estimate[:, 2])[:, None]], 1)
+
+
+class PrintNetwork(nn.Module):
+    """Aligned prints (B, 1, 192, 160) -> unit vectors (B, size), and the features (B, 128, 24, 20) before them."""
+
+    def __init__(self, size: int = 192) -> None:
+        super().__init__()
+        stem, one, two, three = WIDTHS
+        self.early = nn.Sequential(
+            Stem(stem), Step(stem, one, 2), Block(one), Block(one), Step(one, two, 2), Block(two), Block(two)
+        )
+        self.late = nn.Sequential(Step(two, three, 2), Block(three), nn.Conv2d(three, 16, 1))
+        cells = CROP[0] // 16 * (CROP[1] // 16)
+        self.head = nn.Linear(16 * cells, size)
+
+    def features(self, crop: Tensor) -> Tensor:
+        """Local features on a grid of 8 pixels."""
+        return self.early(crop)
+
+    def describe(self, features: Tensor) -> Tensor:
+        """Unit vectors of local features."""
+        return F.normalize(self.head(self.late(features).flatten(1)).float(), dim=1)
+
+    def forward(self, crop: Tensor) -> Tensor:
+        return self.describe(self.features(crop))
+
+
+class EmbeddingNetwork(nn.Module):
+    """Both networks together: whole images in, unit vectors out."""
+
+    def __init__(self, size: int = 192) -> None:
+        super().__init__()
+        self.pose, self.print = PoseNetwork(), PrintNetwork(size)
+
+    def forward(self, whole: Tensor) -> Tensor:
+        """Normalised whole images (B, 1, 256, 256) -> (B, size)."""
+        return self.print(aligned(whole, pose_of(self.pose(whole))))
