@@ -39,7 +39,7 @@ def measured(path: Path, model: Path | None, ppi: float) -> list[str]:
     """The row of a set. both: the sum of the two scores, each in units of its non-mated deviation."""
     items = [item for unit in open_source(path, None).units for item in unit.read()]
     images = [decode(item.encoded) for item in items]
-    vectors = load_embedder(model).embed(images, ppi)
+    vectors = load_embedder(model).describe(images, ppi).identity
     pairs, _ = draw_pairs([item.identity for item in items])
     both = np.concatenate([pairs.mated, pairs.non_mated])
     cosine = (vectors[both[:, 0]] * vectors[both[:, 1]]).sum(1)

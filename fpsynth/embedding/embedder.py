@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -24,6 +25,14 @@ def default_embedding() -> Path:
     return Path(__file__).parent.parent / "weights" / "embedding"
 
 
+class Description(NamedTuple):
+    """Of n prints: identity (n, size) float32 of unit length, whose dot products tell how alike two prints are, from -1
+    to 1; texture (n, 128) float32, what the prints look like wherever their ridges run."""
+
+    identity: np.ndarray
+    texture: np.ndarray
+
+
 @dataclass(frozen=True)
 class Embedder:
     """A trained network. digest names its weights."""
@@ -33,17 +42,15 @@ class Embedder:
     digest: str
 
     @torch.inference_mode()
-    def embed(self, images: Sequence[np.ndarray], ppi: float = 500) -> np.ndarray:
-        """Grey images (H, W) uint8, ridges dark, at ppi -> (n, size) float32 of unit length; their dot product tells
-        how alike two prints are, from -1 to 1."""
+    def describe(self, images: Sequence[np.ndarray], ppi: float = 500) -> Description:
+        """Describe one or more grey images (H, W) uint8, ridges dark, at ppi."""
         parts = [self._some(images[start : start + BATCH], ppi) for start in range(0, len(images), BATCH)]
-        return np.concatenate(parts) if parts else np.empty((0, self.size), np.float32)
+        return Description(*(np.concatenate(own) for own in zip(*parts, strict=True)))
 
-    def _some(self, images: Sequence[np.ndarray], ppi: float) -> np.ndarray:
+    def _some(self, images: Sequence[np.ndarray], ppi: float) -> list[np.ndarray]:
         device = next(self.network.parameters()).device
         whole = torch.from_numpy(np.stack([placed(image, ppi) for image in images]))[:, None]
-        found: np.ndarray = self.network(whole.to(device)).float().cpu().numpy()
-        return found
+        return [found.float().cpu().numpy() for found in self.network(whole.to(device))]
 
 
 def placed(image: np.ndarray, ppi: float) -> np.ndarray:

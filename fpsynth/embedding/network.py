@@ -102,7 +102,7 @@ def pose_of(estimate: Tensor) -> Tensor:
 
 
 class PrintNetwork(nn.Module):
-    """Aligned prints (B, 1, 192, 160) -> unit vectors (B, size), and the features (B, 128, 24, 20) before them."""
+    """Aligned prints (B, 1, 192, 160) -> local features (B, 128, 24, 20) -> unit vectors (B, size)."""
 
     def __init__(self, size: int = 192) -> None:
         super().__init__()
@@ -122,9 +122,6 @@ class PrintNetwork(nn.Module):
         """Unit vectors of local features."""
         return F.normalize(self.head(self.late(features).flatten(1)).float(), dim=1)
 
-    def forward(self, crop: Tensor) -> Tensor:
-        return self.describe(self.features(crop))
-
 
 class EmbeddingNetwork(nn.Module):
     """Both networks together: whole images in, unit vectors out."""
@@ -133,6 +130,7 @@ class EmbeddingNetwork(nn.Module):
         super().__init__()
         self.pose, self.print = PoseNetwork(), PrintNetwork(size)
 
-    def forward(self, whole: Tensor) -> Tensor:
-        """Normalised whole images (B, 1, 256, 256) -> (B, size)."""
-        return self.print(aligned(whole, pose_of(self.pose(whole))))
+    def forward(self, whole: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised whole images (B, 1, 256, 256) -> identity (B, size), texture (B, 128): the mean local feature."""
+        features = self.print.features(aligned(whole, pose_of(self.pose(whole))))
+        return self.print.describe(features), features.mean((2, 3))

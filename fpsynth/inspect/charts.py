@@ -85,11 +85,11 @@ def shares(title: str, figures: Mapping[str, Any]) -> bytes:
     return chart(title, "% (orange: asked for)" if any("asked" in t for _, t in words) else "%", draw)
 
 
-def score_histogram(scores: Scores) -> bytes:
-    """Mated and non-mated bozorth3 scores."""
-    top = float(np.percentile(scores.mated, 99.5)) + 1
+def score_histogram(scores: Scores, matcher: str) -> bytes:
+    """Mated and non-mated scores of this matcher."""
+    top = float(np.percentile(scores.mated, 99.5))
     clipped = {"mated": np.minimum(scores.mated, top), "non-mated": np.minimum(scores.non_mated, top)}
-    return histogram("Scores of pairs", "bozorth3", {name: v.tolist() for name, v in clipped.items()}, 40)
+    return histogram("Scores of pairs", matcher, {name: v.tolist() for name, v in clipped.items()}, 40)
 
 
 def det(scores: Scores) -> bytes:

@@ -1,4 +1,7 @@
-"""bozorth3 over many pairs: in parallel, kept by the digest of what was compared; and what the scores come to."""
+"""Comparing the prints of a dataset, by bozorth3 and by the embedding, and what the scores come to.
+
+bozorth3 runs in parallel, and its scores are kept by the digest of what was compared.
+"""
 
 import hashlib
 import json
@@ -14,13 +17,16 @@ import numpy as np
 from fpsynth.dataset.files import write_bytes
 from fpsynth.inspect.figures import quartiles
 from fpsynth.inspect.item import Fault
-from fpsynth.inspect.matching import FAR, Scores, bootstrap, draw_pairs, rates
+from fpsynth.inspect.likeness import closest_strangers, cosines, identities
+from fpsynth.inspect.matching import FAR, Scores, bootstrap, draw_pairs, rates, tuples
 from fpsynth.inspect.record import Record
 from fpsynth.inspect.scan import Progress, parallel
-from fpsynth.inspect.suspects import label_faults, lone_identities
+from fpsynth.inspect.suspects import BOZORTH3, COSINE, Suspicion, label_faults, lone_identities
 
 BATCH = 100
 """Comparisons that go to a process together."""
+CLOSEST = 200
+"""Pairs of different identities that the embedding finds most alike, and that the matcher then compares."""
 
 Pair = tuple[int, int]
 
@@ -123,20 +129,34 @@ def match(records: Sequence[Record], comparer: Comparer) -> Matching | None:
     pairs, owner = draw_pairs([r.identity for r in judged])
     if not len(pairs.mated) or not len(pairs.non_mated):
         return None
-    every = comparer.scores(templates, _tuples(np.concatenate([pairs.mated, pairs.non_mated])))
+    every = comparer.scores(templates, tuples(np.concatenate([pairs.mated, pairs.non_mated])))
     cut = len(pairs.mated)
     scores = Scores(pairs, np.array(every[:cut], float), np.array(every[cut:], float), owner)
+    closest = closest_strangers(identities(judged), owner, CLOSEST)
     closer = Comparer(1, None, comparer.cache)
-    faults = label_faults(judged, scores, lambda more: closer.scores(templates, more))
-    lone = lone_identities(judged, scores)
+    return _matching(Suspicion(judged, scores, closest, lambda more: closer.scores(templates, more), BOZORTH3))
+
+
+def match_prints(records: Sequence[Record]) -> Matching | None:
+    """The same by the embedding, of all images that have one."""
+    described = [r for r in records if r.print is not None]
+    pairs, owner = draw_pairs([r.identity for r in described])
+    if not len(pairs.mated) or not len(pairs.non_mated):
+        return None
+    vectors = identities(described)
+    scores = Scores(pairs, cosines(vectors, pairs.mated), cosines(vectors, pairs.non_mated), owner)
+
+    def compare(more: Sequence[Pair]) -> list[float]:
+        return [float(score) for score in cosines(vectors, np.array(more, np.int64).reshape(-1, 2))]
+
+    return _matching(Suspicion(described, scores, closest_strangers(vectors, owner, CLOSEST), compare, COSINE))
+
+
+def _matching(known: Suspicion) -> Matching:
+    lone = lone_identities(known.records, known.scores, known.scale)
     notices = [f"no two images match of {len(lone)} identities: {', '.join(lone[:5])}"] if lone else []
-    return Matching(
-        scores, {"bozorth3": score_figures(scores), "identities_without_a_match": len(lone)}, faults, notices
-    )
-
-
-def _tuples(pairs: np.ndarray) -> list[Pair]:
-    return [(a, b) for a, b in pairs.tolist()]
+    figures = {known.scale.name: score_figures(known.scores), "identities_without_a_match": len(lone)}
+    return Matching(known.scores, figures, label_faults(known), notices)
 
 
 def score_figures(scores: Scores) -> dict[str, Any]:
@@ -156,7 +176,7 @@ def score_figures(scores: Scores) -> dict[str, Any]:
             "pairs": len(pairs.non_mated),
             "possible": pairs.possible_non_mated,
             "mean": round(float(scores.non_mated.mean()), 2),
-            "p99": float(np.percentile(scores.non_mated, 99)),
-            "most": float(scores.non_mated.max()),
+            "p99": round(float(np.percentile(scores.non_mated, 99)), 3),
+            "most": round(float(scores.non_mated.max()), 3),
         },
     }

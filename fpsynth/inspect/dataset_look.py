@@ -14,7 +14,7 @@ from fpsynth.errors import DamagedFile, UserError
 from fpsynth.gate import available
 from fpsynth.inspect import figures, integrity
 from fpsynth.inspect.asked import asked_shares, recipe_of
-from fpsynth.inspect.comparisons import Comparer, match
+from fpsynth.inspect.comparisons import Comparer, match, match_prints
 from fpsynth.inspect.item import Fault
 from fpsynth.inspect.matching import Scores
 from fpsynth.inspect.record import Record
@@ -38,7 +38,10 @@ class Depth:
 
 @dataclass(frozen=True)
 class DatasetLook:
-    """What was seen: the figures, the records they come from, the scores, what is broken and what is worth knowing."""
+    """What was seen: the figures, the records they come from, the scores, what is broken and what is worth knowing.
+
+    judged: scores are bozorth3's; else they are the embedding's.
+    """
 
     path: Path
     source: Source
@@ -46,6 +49,7 @@ class DatasetLook:
     figures: dict[str, Any]
     records: list[Record]
     scores: Scores | None
+    judged: bool
     faults: list[Fault]
     notices: list[str] = field(default_factory=list)
 
@@ -64,13 +68,17 @@ def look_at_dataset(path: Path, depth: Depth, progress: Progress | None = None) 
     faults.extend(_whole(source, manifest, scans, records, shares))
     faults.extend(_wrong_truth(records))
     found = _figures(source, records, shares)
-    matching = match(records, comparer(depth, progress)) if judges else None
+    own = match_prints(records)
+    found["embedding"] = own.figures if own is not None else {}
+    matching = match(records, comparer(depth, progress)) if judges else own
+    scores = None
     if matching is not None:
-        found["judges"] |= matching.figures
+        scores = matching.scores
         faults.extend(matching.faults)
         notices.extend(matching.notices)
-    scores = matching.scores if matching is not None else None
-    return DatasetLook(path, source, recipe, found, records, scores, faults, notices)
+        if judges:
+            found["judges"] |= matching.figures
+    return DatasetLook(path, source, recipe, found, records, scores, judges, faults, notices)
 
 
 def scan_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> list[Record]:

@@ -81,7 +81,12 @@ def _body(look: DatasetLook) -> Iterator[str]:
     yield "<h2>Distributions</h2>" + _cards(_distributions(look))
     if look.scores is not None:
         yield "<h2>Is each finger one finger, are different fingers different</h2>"
-        yield _cards([charts.score_histogram(look.scores), charts.det(look.scores)])
+        yield _cards(
+            [
+                charts.score_histogram(look.scores, "bozorth3" if look.judged else "cosine of the embedding"),
+                charts.det(look.scores),
+            ]
+        )
     yield "<h2>Shares</h2>" + _cards(charts.shares(column, f) for column, f in look.figures["shares"].items())
     yield "<h2>All figures</h2>" + "".join(_table(section) for section in dataset_sections(look.figures))
     if look.recipe:

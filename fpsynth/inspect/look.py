@@ -72,24 +72,20 @@ def inspect_path(path: Path, options: Options | None = None, progress: Any = Non
 
 
 def _realism(records: Sequence[Record], reference: Path, depth: Any, progress: Any) -> dict[str, Any]:
-    """Figures against a folder of real images. Raises UserError where there are no judges to take them with."""
-    from dataclasses import replace
-
+    """Figures against a folder of real images."""
     from fpsynth.inspect.dataset_look import scan_dataset
     from fpsynth.inspect.realism import realism
 
-    return realism(records, scan_dataset(reference, replace(depth, judges=True), progress))
+    return realism(records, scan_dataset(reference, depth, progress))
 
 
 def _privacy(look: Any, training: Path, depth: Any, progress: Any) -> dict[str, Any]:
-    """Figures against a folder of training images. Raises UserError where there are no judges to take them with."""
-    from dataclasses import replace
-
+    """Figures against a folder of training images."""
     from fpsynth.inspect.dataset_look import comparer, scan_dataset
     from fpsynth.inspect.privacy import privacy
 
-    seen = scan_dataset(training, replace(depth, judges=True), progress)
-    return privacy(look.records, seen, look.scores, comparer(depth, progress))
+    judge = comparer(depth, progress) if look.judged else None
+    return privacy(look.records, scan_dataset(training, depth, progress), look.scores, judge)
 
 
 def _dataset(path: Path, options: Options, progress: Any) -> Look:

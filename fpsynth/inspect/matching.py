@@ -78,6 +78,11 @@ def _draw_from_many(members: list[np.ndarray], rng: np.random.Generator) -> np.n
     return np.array(pairs, dtype=np.int64)
 
 
+def tuples(pairs: np.ndarray) -> list[tuple[int, int]]:
+    """Index pairs (n, 2) as Python's own."""
+    return [(a, b) for a, b in pairs.tolist()]
+
+
 def rates(mated: np.ndarray, non_mated: np.ndarray) -> dict[str, float]:
     """Equal error rate and true acceptance rates: a score at or above the threshold is a match."""
     one, other = np.ones(len(mated)), np.ones(len(non_mated))

@@ -1,59 +1,90 @@
-"""Does a dataset repeat the images that its model was trained on? The nearest training image of each, by bozorth3."""
+"""Does a dataset repeat the images that its model was trained on? The nearest training image of each image.
+
+By bozorth3 where there are judges, else by the embedding. Where that makes too many comparisons for bozorth3, each
+image is compared with those training images that the embedding finds most alike.
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fpsynth.errors import UserError
 from fpsynth.inspect.comparisons import Comparer
+from fpsynth.inspect.likeness import identities, nearest
 from fpsynth.inspect.matching import Scores
 from fpsynth.inspect.record import Record
 
 MOST = 200_000
-"""Comparisons at most: with more, fewer images of the dataset are looked at, each against all training images."""
+"""Comparisons by bozorth3 at most."""
+FEWEST = 5
+"""Training images at least that each image is compared with."""
 PERCENTILE = 99.9
 SHOWN = 20
 """Flagged images that are listed."""
 
 
+class Nearest(NamedTuple):
+    """The matcher; for each image the number of its nearest training image and their score; comparisons of each."""
+
+    matcher: str
+    image: np.ndarray
+    score: np.ndarray
+    compared: int
+
+
 def privacy(
-    records: Sequence[Record], training: Sequence[Record], scores: Scores | None, comparer: Comparer
+    records: Sequence[Record], training: Sequence[Record], scores: Scores | None, comparer: Comparer | None
 ) -> dict[str, Any]:
     """Figures of the nearest training image of each image, and which are nearer than strangers' fingers usually are.
 
-    The threshold is the 99.9th percentile of the dataset's own non-mated scores. A score above it comes by chance too,
-    once in a thousand comparisons: expected_by_chance says how many flags that makes. Raises UserError without
-    non-mated scores or without training images that mindtct accepts.
+    scores: of the dataset, by the same matcher; comparer: None for the embedding. The threshold is the 99.9th
+    percentile of the dataset's own non-mated scores. A score above it comes by chance too, once in a thousand
+    comparisons: expected_by_chance says how many flags that makes. Raises UserError without non-mated scores, or
+    without training images that can be compared.
     """
-    ours, theirs = ([r for r in own if r.judged is not None] for own in (records, training))
+    usable = (lambda r: r.judged is not None) if comparer is not None else (lambda r: r.print is not None)
+    ours, theirs = ([r for r in own if usable(r)] for own in (records, training))
     if scores is None or not len(scores.non_mated):
-        raise UserError("--training needs judges, and images of two fingers or more")
+        raise UserError("--training needs images of two fingers or more")
     if not theirs:
-        raise UserError("--training: mindtct accepts none of the training images")
-    step = -(-len(ours) * len(theirs) // MOST)
-    ours = ours[::step]
-    nearest, best = _nearest(ours, theirs, comparer)
+        raise UserError("--training: none of the training images can be compared")
+    found = _by_embedding(ours, theirs) if comparer is None else _by_bozorth3(ours, theirs, comparer)
     threshold = float(np.percentile(scores.non_mated, PERCENTILE))
-    flagged = np.flatnonzero(best > threshold)
-    order = flagged[np.argsort(-best[flagged], kind="stable")]
+    flagged = np.flatnonzero(found.score > threshold)
+    order = flagged[np.argsort(-found.score[flagged], kind="stable")]
     return {
+        "matcher": found.matcher,
         "images": len(ours),
         "training_images": len(theirs),
-        "threshold": round(threshold, 1),
-        "nearest": {"median": float(np.median(best)), "most": int(best.max())},
+        "compared_with_each": found.compared,
+        "threshold": round(threshold, 3),
+        "nearest": {"median": round(float(np.median(found.score)), 3), "most": round(float(found.score.max()), 3)},
         "flagged": len(flagged),
         "expected_by_chance": round(len(ours) * (1 - (PERCENTILE / 100) ** len(theirs)), 1),
         "list": [
-            {"image": ours[i].name, "training_image": theirs[nearest[i]].name, "score": int(best[i])}
+            {
+                "image": ours[i].name,
+                "training_image": theirs[found.image[i]].name,
+                "score": round(float(found.score[i]), 3),
+            }
             for i in order[:SHOWN]
         ],
     }
 
 
-def _nearest(ours: Sequence[Record], theirs: Sequence[Record], comparer: Comparer) -> tuple[np.ndarray, np.ndarray]:
-    """For each of ours, which of theirs matches it best, and the score."""
+def _by_embedding(ours: Sequence[Record], theirs: Sequence[Record]) -> Nearest:
+    one, other = identities(ours), identities(theirs)
+    image = nearest(one, other, 1)[:, 0]
+    return Nearest("embedding", image, (one * other[image]).sum(1), len(theirs))
+
+
+def _by_bozorth3(ours: Sequence[Record], theirs: Sequence[Record], comparer: Comparer) -> Nearest:
+    """Every training image where they are few, else those that are nearest by the embedding."""
+    count = min(len(theirs), max(FEWEST, MOST // len(ours)))
+    likely = nearest(identities(ours), identities(theirs), count)
     templates = [r.judged.template for r in (*ours, *theirs) if r.judged is not None]
-    pairs = [(i, len(ours) + k) for i in range(len(ours)) for k in range(len(theirs))]
-    table = np.array(comparer.scores(templates, pairs)).reshape(len(ours), len(theirs))
-    return table.argmax(1), table.max(1)
+    pairs = [(i, len(ours) + int(k)) for i in range(len(ours)) for k in likely[i]]
+    table = np.array(comparer.scores(templates, pairs)).reshape(len(ours), count)
+    best = table.argmax(1)
+    return Nearest("bozorth3", likely[np.arange(len(ours)), best], table.max(1), count)

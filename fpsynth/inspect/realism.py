@@ -1,17 +1,18 @@
 """How far a dataset is from a reference of real images, each figure beside its yardstick.
 
-All distances are taken in the native quality measures of NFIQ2 (ISO/IEC 29794-4), histograms as shares, z-scored by the
-reference and clipped; the last one in minutiae. The yardstick is the reference against itself: its identities split in
-halves at random, many times.
+In three spaces: the native quality measures of NFIQ2 (ISO/IEC 29794-4), histograms as shares, z-scored by the reference
+and clipped; the texture that the program's own embedding sees (no judges needed); and minutiae. The yardstick is the
+reference against itself: its identities split in halves at random, many times.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fpsynth.errors import UserError
+from fpsynth.inspect.likeness import textures
 from fpsynth.inspect.record import Record
 
 HISTOGRAMS = ("FDA", "LCS", "OCL", "OF", "RVUP")
@@ -24,46 +25,68 @@ NEIGHBOURS = 5
 """k of precision, recall, density and coverage."""
 PAIR_DISTANCE, PAIR_BINS = 120.0, 10
 """Minutiae pairs up to this distance (pixels at 500 ppi), and bins of distance and of angle difference."""
+SUBSETS, SUBSET = 50, 100
+"""Subsets of the kernel distance, and images in each at most."""
+
+Measure = Callable[[np.ndarray, np.ndarray], float]
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """Images as points: measures (n, d), minutiae pair histograms (n, bins), identity of each."""
+    """Images as points (n, d), and the identity of each."""
 
     points: np.ndarray
-    pairs: np.ndarray
     identities: np.ndarray
 
     def part(self, chosen: np.ndarray) -> "Cloud":
         """The chosen images."""
-        return Cloud(self.points[chosen], self.pairs[chosen], self.identities[chosen])
+        return Cloud(self.points[chosen], self.identities[chosen])
 
 
 def realism(records: Sequence[Record], reference: Sequence[Record]) -> dict[str, Any]:
-    """Figures of a dataset against a reference, by name, with yardsticks. UserError for too small a reference."""
-    ours, real = (_scored(own) for own in (records, reference))
+    """Figures of a dataset against a reference by space and name, with yardsticks. UserError for too small a reference.
+
+    NFIQ2's measures and the minutiae are compared where both sides were judged.
+    """
+    _require_torchmetrics()
+    ours, real = ([r for r in own if r.print is not None] for own in (records, reference))
     if min(len(ours), len(real)) < FEW or len({r.identity for r in real}) < 4:
-        raise UserError(f"a comparison needs at least {FEW} images with an NFIQ2 score on each side, of 4 fingers")
+        raise UserError(f"a comparison needs at least {FEW} images that show a print on each side, of 4 fingers")
+    distances = {"embedding": _distances_in(EMBEDDING, _cloud(ours, textures(ours)), _cloud(real, textures(real)))}
+    scored = [[r for r in own if r.judged is not None and r.judged.nfiq2 is not None] for own in (ours, real)]
+    if min(map(len, scored)) >= FEW:
+        distances |= _judged(*scored)
+    return {"images": len(ours), "reference_images": len(real), "distances": distances}
+
+
+def _require_torchmetrics() -> None:
+    try:
+        import torchmetrics  # noqa: F401
+    except ImportError:
+        raise UserError("--reference needs torchmetrics: install fpsynth with the extra 'report'") from None
+
+
+def _judged(ours: Sequence[Record], real: Sequence[Record]) -> dict[str, Any]:
     names = sorted(real[0].judged.features) if real[0].judged else []
     raw = [measures(own, names) for own in (ours, real)]
     centre, scale = raw[1].mean(0), raw[1].std(0) + 1e-9
-    mine, theirs = (
-        Cloud(np.clip((x - centre) / scale, -CLIP, CLIP), pair_histograms(own), np.array([r.identity for r in own]))
-        for x, own in zip(raw, (ours, real), strict=True)
-    )
-    halves = _halves(theirs)
+    quality = [np.clip((x - centre) / scale, -CLIP, CLIP) for x in raw]
     return {
-        "images": len(ours),
-        "reference_images": len(real),
-        "distances": {
-            name: _beside(measure(mine, theirs), [measure(a, b) for a, b in halves])
-            for name, measure in MEASURES.items()
-        },
+        "nfiq2": _distances_in(NFIQ2, _cloud(ours, quality[0]), _cloud(real, quality[1])),
+        "minutiae": _distances_in(MINUTIAE, _cloud(ours, pair_histograms(ours)), _cloud(real, pair_histograms(real))),
     }
 
 
-def _scored(records: Sequence[Record]) -> list[Record]:
-    return [r for r in records if r.judged is not None and r.judged.nfiq2 is not None]
+def _cloud(records: Sequence[Record], points: np.ndarray) -> Cloud:
+    return Cloud(points, np.array([r.identity for r in records]))
+
+
+def _distances_in(space: Mapping[str, Measure], mine: Cloud, theirs: Cloud) -> dict[str, dict[str, float]]:
+    halves = _halves(theirs)
+    return {
+        name: _beside(measure(mine.points, theirs.points), [measure(a.points, b.points) for a, b in halves])
+        for name, measure in space.items()
+    }
 
 
 def _halves(cloud: Cloud) -> list[tuple[Cloud, Cloud]]:
@@ -79,7 +102,7 @@ def _halves(cloud: Cloud) -> list[tuple[Cloud, Cloud]]:
 def _beside(value: float, yardstick: Sequence[float]) -> dict[str, float]:
     low, middle, high = np.percentile(yardstick, (5, 50, 95))
     figures = {"value": value, "yardstick": middle, "yardstick_low": low, "yardstick_high": high}
-    return {name: round(float(figure), 3) for name, figure in figures.items()}
+    return {name: float(f"{figure:.4g}") for name, figure in figures.items()}
 
 
 def measures(records: Sequence[Record], names: Sequence[str]) -> np.ndarray:
@@ -159,6 +182,49 @@ def coverage(a: np.ndarray, b: np.ndarray) -> float:
     return float((_distances(a, b) <= _radii(b)[None]).any(0).mean())
 
 
+def frechet(a: np.ndarray, b: np.ndarray) -> float:
+    """Frechet distance of the normal distributions nearest to both (Heusel et al., NeurIPS 2017), by torchmetrics.
+
+    It is the larger the fewer images there are.
+    """
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    return _by_torchmetrics(FrechetInceptionDistance(feature=_given(a.shape[1])), a, b)
+
+
+def kernel(a: np.ndarray, b: np.ndarray) -> float:
+    """Kernel distance, the cubic kernel's mean discrepancy, times 1000 (Binkowski et al., ICLR 2018), by torchmetrics.
+
+    Unbiased: about 0 for equal distributions, however few images there are.
+    """
+    import torch
+    from torchmetrics.image.kid import KernelInceptionDistance
+
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        few = min(len(a), len(b), SUBSET)
+        metric = KernelInceptionDistance(feature=_given(a.shape[1]), subsets=SUBSETS, subset_size=few)
+        return 1000 * _by_torchmetrics(metric, a, b)
+
+
+def _given(width: int) -> Any:
+    """An extractor for torchmetrics that is given the features themselves."""
+    import torch
+
+    extractor = torch.nn.Identity()
+    extractor.num_features = width  # type: ignore[assignment]
+    return extractor
+
+
+def _by_torchmetrics(metric: Any, a: np.ndarray, b: np.ndarray) -> float:
+    import torch
+
+    metric.update(torch.from_numpy(b).float(), real=True)
+    metric.update(torch.from_numpy(a).float(), real=False)
+    found = metric.compute()
+    return float(found[0] if isinstance(found, tuple) else found)
+
+
 def minutiae_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Earth mover's distance of the mean pair histograms; one bin of distance or angle is 1 of the ground."""
     from scipy.stats import wasserstein_distance_nd
@@ -168,12 +234,13 @@ def minutiae_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(wasserstein_distance_nd(bins, bins, a.mean(0), b.mean(0)))
 
 
-MEASURES: dict[str, Callable[[Cloud, Cloud], float]] = {
-    "energy": lambda a, b: energy(a.points, b.points),
-    "neighbour_test": lambda a, b: neighbour_test(a.points, b.points),
-    "precision": lambda a, b: precision(a.points, b.points),
-    "recall": lambda a, b: precision(b.points, a.points),
-    "density": lambda a, b: density(a.points, b.points),
-    "coverage": lambda a, b: coverage(a.points, b.points),
-    "minutiae_pairs": lambda a, b: minutiae_distance(a.pairs, b.pairs),
+MANIFOLD: dict[str, Measure] = {
+    "neighbour_test": neighbour_test,
+    "precision": precision,
+    "recall": lambda a, b: precision(b, a),
+    "density": density,
+    "coverage": coverage,
 }
+EMBEDDING: dict[str, Measure] = {"frechet": frechet, "kernel": kernel, **MANIFOLD}
+NFIQ2: dict[str, Measure] = {"energy": energy, **MANIFOLD}
+MINUTIAE: dict[str, Measure] = {"pairs": minutiae_distance}

@@ -25,8 +25,16 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Print:
+    """The embedding of an image (see fpsynth.embedding.Description), float16 bytes."""
+
+    identity: bytes
+    texture: bytes
+
+
+@dataclass(frozen=True)
 class Record:
-    """One image. unit and number: where it came from. deep and judged are there for the images of the sample."""
+    """One image. unit and number: where it came from. deep, print and judged are there for the images of the sample."""
 
     unit: int
     number: int
@@ -46,6 +54,7 @@ class Record:
     endings: int | None = None
     gate: Mapping[str, Any] | None = None
     deep: Deep | None = None
+    print: Print | None = None
     judged: Judged | None = None
 
 
@@ -54,6 +63,8 @@ def to_json(record: Record) -> dict[str, Any]:
     content = asdict(record)
     if record.judged is not None:
         content["judged"]["template"] = record.judged.template.hex()
+    if record.print is not None:
+        content["print"] = {name: vector.hex() for name, vector in vars(record.print).items()}
     return content
 
 
@@ -64,4 +75,6 @@ def from_json(content: dict[str, Any], unit: int) -> Record:
         tally = None if judged["tally"] is None else Tally(*judged["tally"])
         judged = Judged(**{**judged, "template": bytes.fromhex(judged["template"]), "tally": tally})
     deep = None if content["deep"] is None else Deep(*content["deep"])
-    return Record(**{**content, "unit": unit, "judged": judged, "deep": deep})
+    vectors = content["print"]
+    described = None if vectors is None else Print(**{name: bytes.fromhex(v) for name, v in vectors.items()})
+    return Record(**{**content, "unit": unit, "judged": judged, "deep": deep, "print": described})

@@ -18,11 +18,12 @@ from fpsynth.dataset.files import write_bytes
 from fpsynth.inspect.check import check_item
 from fpsynth.inspect.item import Fault, Item, as_dict
 from fpsynth.inspect.judges import judge_image
+from fpsynth.inspect.likeness import describe, embedder
 from fpsynth.inspect.measure import decode, deep, light
 from fpsynth.inspect.record import Record, from_json, to_json
 from fpsynth.inspect.source import Unit
 
-VERSION = 1
+VERSION = 2
 """Part of every cache key: raised when a figure is measured in another way."""
 SMALL = 48
 """Up to so many images no processes are started."""
@@ -88,8 +89,10 @@ def parallel(workers: int) -> Iterator[Mapper]:
 def _alone() -> None:
     """One thread for each process: the cores are taken by the other processes."""
     import cv2
+    import torch
 
     cv2.setNumThreads(1)
+    torch.set_num_threads(1)
 
 
 def scan_unit(task: Task) -> Scan:
@@ -141,6 +144,7 @@ def _record(task: Task, number: int, item: Item, image: Any) -> tuple[Record, li
         endings=None if item.minutiae is None else sum(m.kind == "ending" for m in item.minutiae),
         gate=item.gate,
         deep=deep(image, ppi) if chosen else None,
+        print=describe(image, ppi) if chosen else None,
         judged=judge_image(image, ppi, item.minutiae) if chosen and task.judges else None,
     )
     return record, list(check_item(item, facts))
@@ -155,7 +159,8 @@ def _cached(task: Task, digest: str) -> Path | None:
     if task.cache is None:
         return None
     sample = None if task.sample is None else sorted(task.sample)
-    key = json.dumps([VERSION, digest, task.unit.name, task.unit.state, sample, task.judges, task.ppi])
+    how = [VERSION, embedder().digest, sample, task.judges, task.ppi]
+    key = json.dumps([digest, task.unit.name, task.unit.state, *how])
     return task.cache / f"{hashlib.sha256(key.encode()).hexdigest()}.json.z"
 
 

@@ -20,7 +20,8 @@ def dataset_sections(figures: Mapping[str, Any]) -> list[Section]:
         Section("Minutiae in the rows", list(_minutiae(figures["minutiae"]))),
         Section("Gate, when it was made", list(_gate(figures["gate"]))),
         Section("Judged by NIST's tools", list(_judges(figures["judges"]))),
-        Section("Against the reference (its halves against each other)", list(_realism(figures.get("realism")))),
+        Section("Fingers told apart by fpsynth's embedding", list(_embedding(figures["embedding"]))),
+        *_realism(figures.get("realism")),
         Section("Against the training images", list(_privacy(figures.get("privacy")))),
     ]
     return [section for section in sections if section.lines]
@@ -106,6 +107,12 @@ def _judges(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "fingers, no match", str(figures["identities_without_a_match"])
 
 
+def _embedding(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if figures:
+        yield from _scores(figures["cosine"])
+        yield "fingers, no match", str(figures["identities_without_a_match"])
+
+
 def _scores(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     mated, other = figures["mated"], figures["non_mated"]
     yield "mated scores", quart(mated)
@@ -117,34 +124,34 @@ def _scores(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"TAR at FAR {text}", _interval(figures[f"tar_at_far_{far}"])
 
 
-REALISM = {
+SPACES = {"embedding": "Texture", "nfiq2": "NFIQ2's measures", "minutiae": "Minutiae"}
+DISTANCES = {
+    "frechet": "Frechet distance",
+    "kernel": "kernel distance",
     "energy": "energy distance",
     "neighbour_test": "told apart (1-NN)",
-    "precision": "precision",
-    "recall": "recall",
-    "density": "density",
-    "coverage": "coverage",
-    "minutiae_pairs": "minutiae pairs, EMD",
+    "pairs": "pairs, EMD",
 }
 
 
-def _realism(figures: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
-    if figures:
-        yield "images", f"{figures['images']}, reference {figures['reference_images']}"
-        for name, told in figures["distances"].items():
-            yield (
-                REALISM[name],
-                (
-                    f"{told['value']:g} ({told['yardstick']:g}, 90 % in "
-                    f"{told['yardstick_low']:g} to {told['yardstick_high']:g})"
-                ),
-            )
+def _realism(figures: Mapping[str, Any] | None) -> Iterator[Section]:
+    if not figures:
+        return
+    counts = f"{figures['images']}, reference {figures['reference_images']}"
+    for space, distances in figures["distances"].items():
+        lines = [(DISTANCES.get(name, name), _beside_halves(told)) for name, told in distances.items()]
+        yield Section(f"{SPACES[space]} against the reference (its halves)", [("images", counts), *lines])
+
+
+def _beside_halves(told: Mapping[str, float]) -> str:
+    low, high = told["yardstick_low"], told["yardstick_high"]
+    return f"{told['value']:.3g} ({told['yardstick']:.3g}; 90 %: {low:.3g} to {high:.3g})"
 
 
 def _privacy(figures: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
     if figures:
-        yield "images", f"{figures['images']}, training {figures['training_images']}"
-        yield "nearest scores", f"median {figures['nearest']['median']:g}, most {figures['nearest']['most']}"
+        yield "images", f"{figures['images']}, training {figures['training_images']}, by {figures['matcher']}"
+        yield "nearest scores", f"median {figures['nearest']['median']:g}, most {figures['nearest']['most']:g}"
         yield f"above {figures['threshold']:g}", f"{figures['flagged']} (by chance {figures['expected_by_chance']:g})"
         for pair in figures["list"]:
             yield "  " + pair["image"], f"{pair['training_image']} (score {pair['score']})"

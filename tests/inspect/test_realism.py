@@ -7,6 +7,7 @@ from fpsynth.errors import UserError
 from fpsynth.gate import available
 from fpsynth.inspect import realism
 from fpsynth.inspect.judges import judge_image
+from fpsynth.inspect.likeness import describe
 from fpsynth.inspect.record import Record
 from tests.inspect.population import row
 
@@ -35,6 +36,18 @@ def test_precision_and_recall_tell_narrow_from_wide() -> None:
     assert realism.density(normal(seed=3), wide) == pytest.approx(1, abs=0.15)
 
 
+def test_frechet_distance_of_normal_clouds() -> None:
+    # means m apart, deviations s and t in each of 4 dimensions: m^2 + 4 (s - t)^2
+    a, b = normal(seed=1, n=4000), normal(2, 3, seed=2, n=4000)
+    assert realism.frechet(a, b) == pytest.approx(4 * 2**2 + 4 * (3 - 1) ** 2, rel=0.1)
+    assert realism.frechet(a, normal(seed=3, n=4000)) < 0.05
+
+
+def test_kernel_distance_is_near_zero_for_equal_sets_of_any_size() -> None:
+    small = [realism.kernel(normal(seed=2 * i, n=20), normal(seed=2 * i + 1, n=30)) for i in range(20)]
+    assert abs(np.mean(small)) < 100 < realism.kernel(normal(), normal(1, seed=1))
+
+
 def test_minutiae_distance_counts_bins() -> None:
     a, b = np.zeros((1, 100)), np.zeros((1, 100))
     a[0, 0], b[0, 3] = 1, 1
@@ -52,18 +65,21 @@ def record(identity: int, impression: int, blur: bool = False) -> Record:
     if blur:
         image = (image // 4 + 90).astype(np.uint8)
     size, name = image.shape, f"{identity}_{impression}"
-    verdict = judge_image(image, 500, None)
-    return Record(0, 0, name, str(identity), impression, size[1], size[0], 500, 0, 0, name, judged=verdict)
+    told = {"print": describe(image, 500), "judged": judge_image(image, 500, None) if available() else None}
+    return Record(0, 0, name, str(identity), impression, size[1], size[0], 500, 0, 0, name, **told)
 
 
 @pytest.mark.skipif(not available(), reason="nbis-python is not installed")
 def test_a_set_against_itself_and_against_a_pale_copy(judged: list[Record]) -> None:
     same = realism.realism(judged, judged)["distances"]
-    assert same["energy"]["value"] <= same["energy"]["yardstick_high"]
-    assert (same["precision"]["value"], same["recall"]["value"], same["coverage"]["value"]) == (1, 1, 1)
-    assert same["minutiae_pairs"]["value"] == pytest.approx(0, abs=1e-6)
+    assert same["nfiq2"]["energy"]["value"] <= same["nfiq2"]["energy"]["yardstick_high"]
+    for space in ("nfiq2", "embedding"):
+        assert [same[space][name]["value"] for name in ("precision", "recall", "coverage")] == [1, 1, 1]
+    assert same["embedding"]["frechet"]["value"] == pytest.approx(0, abs=1e-3)
+    assert same["minutiae"]["pairs"]["value"] == pytest.approx(0, abs=1e-6)
     pale = [record(i, k, blur=True) for i in range(6) for k in range(3)]
     far = realism.realism(pale, judged)["distances"]
-    assert far["energy"]["value"] > 3 * same["energy"]["yardstick_high"]
+    for space, name in (("nfiq2", "energy"), ("embedding", "frechet"), ("embedding", "kernel")):
+        assert far[space][name]["value"] > 2 * same[space][name]["yardstick_high"], name
     with pytest.raises(UserError, match="at least 16"):
         realism.realism(judged, judged[:9])

@@ -159,8 +159,8 @@ def test_the_stage_learns_and_its_network_loads(tmp_path):
     assert lines[-1]["loss"] < lines[0]["loss"]
     embedder = load_embedder(tmp_path / "run" / "embedding")
     picture = np.random.default_rng(0).integers(0, 255, (300, 280), np.uint8)
-    vectors = embedder.embed([picture, picture, 255 - picture])
-    assert vectors.shape == (3, 32)
+    vectors, texture = embedder.describe([picture, picture, 255 - picture])
+    assert vectors.shape == (3, 32) and texture.shape == (3, 128)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert np.array_equal(vectors[0], vectors[1])
     assert not np.allclose(vectors[0], vectors[2], atol=1e-3)
