@@ -19,6 +19,8 @@ CELL = 8
 DIRECTIONS = 6
 WIDTHS = (32, 64, 128, 192)
 GROUPS = 8
+STEP = (16.0, 16.0, 0.2)
+"""Unit of a pose's error: pixels, pixels, radians."""
 WINDOW = 17
 """Pixels of the window over which contrast is normalised: about four ridges."""
 FAINT = 10.0
@@ -102,7 +104,8 @@ def pose_of(estimate: Tensor) -> Tensor:
 
 
 class PrintNetwork(nn.Module):
-    """Aligned prints (B, 1, 192, 160) -> local features (B, 128, 24, 20) -> unit vectors (B, size)."""
+    """Aligned prints (B, 1, 192, 160) -> local features (B, 128, 24, 20) -> unit vectors (B, size), or how far off the
+    pose was at which they were cut out."""
 
     def __init__(self, size: int = 192) -> None:
         super().__init__()
@@ -113,6 +116,7 @@ class PrintNetwork(nn.Module):
         self.late = nn.Sequential(Step(two, three, 2), Block(three), nn.Conv2d(three, 16, 1))
         cells = CROP[0] // 16 * (CROP[1] // 16)
         self.head = nn.Linear(16 * cells, size)
+        self.off = nn.Sequential(nn.Conv2d(two, 16, 1), nn.SiLU(), nn.Flatten(), nn.Linear(64 * cells, 3))
 
     def features(self, crop: Tensor) -> Tensor:
         """Local features on a grid of 8 pixels."""
@@ -121,6 +125,17 @@ class PrintNetwork(nn.Module):
     def describe(self, features: Tensor) -> Tensor:
         """Unit vectors of local features."""
         return F.normalize(self.head(self.late(features).flatten(1)).float(), dim=1)
+
+
+def corrected(pose: Tensor, off: Tensor) -> Tensor:
+    """A pose (B, 3) and how far off it is (B, 3), as `PrintNetwork.off` tells -> the better pose.
+
+    off: where the true centre lies in the aligned print, from its middle, and the angle missing, in units of STEP.
+    """
+    across, along, turn = (off.float() * pose.new_tensor(STEP)).unbind(1)
+    cos, sin = pose[:, 2].cos(), pose[:, 2].sin()
+    centre = torch.stack([cos * across - sin * along, sin * across + cos * along], 1)
+    return torch.cat([pose[:, :2] + centre, (pose[:, 2] + turn)[:, None]], 1)
 
 
 class EmbeddingNetwork(nn.Module):
@@ -132,5 +147,13 @@ class EmbeddingNetwork(nn.Module):
 
     def forward(self, whole: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised whole images (B, 1, 256, 256) -> identity (B, size), texture (B, 128): the mean local feature."""
-        features = self.print.features(aligned(whole, pose_of(self.pose(whole))))
-        return self.print.describe(features), features.mean((2, 3))
+        features = self._features(whole, self.find(whole))
+        return self.print.describe(features), features.float().mean((2, 3))
+
+    def find(self, whole: Tensor) -> Tensor:
+        """The pose (B, 3): a first estimate, and what the print cut out there tells of its error."""
+        pose = pose_of(self.pose(whole.to(self.print.head.weight.dtype)))
+        return corrected(pose, self.print.off(self._features(whole, pose)))
+
+    def _features(self, whole: Tensor, pose: Tensor) -> Tensor:
+        return self.print.features(aligned(whole, pose).to(self.print.head.weight.dtype))

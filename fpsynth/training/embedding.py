@@ -26,9 +26,11 @@ from fpsynth.embedding.network import (
     CROP,
     DIRECTIONS,
     SIZE,
+    STEP,
     WIDTHS,
     EmbeddingNetwork,
     aligned,
+    corrected,
     normalised,
     pose_of,
 )
@@ -39,7 +41,9 @@ from fpsynth.training.prints import Prints, PrintSettings
 
 Say = Callable[[str], None]
 POSE_ERROR = (4.0, 4.0, 0.1)
-"""Standard deviation (pixels, pixels, radians) of the poses at which prints are cut out in training."""
+"""Standard deviation (pixels, pixels, radians) of the poses at which prints are cut out to be described."""
+FIRST_ERROR = (0.7, 0.7, 0.8)
+"""And of those that are to be corrected, in units of STEP."""
 KINDS = {"left_loop": 0, "right_loop": 1, "whorl": 2, "double_loop": 2, "arch": 3, "tented_arch": 3}
 LOOPS = (0, 1)
 HARDNESS = ((None, 0.3), (LOOPS, 0.4), ((2,), 0.2), ((3,), 0.1))
@@ -96,11 +100,12 @@ class EmbeddingJob:
         crop = disturbed(aligned(lot.whole, near), generator)
         features = self.network.print.features(_placed(crop, device, dtype))
         vectors = self.network.print.describe(features)
+        off = self._correction_loss(lot, generator, device, dtype)
         identity, right = contrastive(vectors, lot.finger.to(device), self._settings.temperature)
         minutiae = map_loss(self.map(features).float(), minutiae_map(lot.minutiae, near).to(device))
-        total = identity + self._settings.pose * pose + self._settings.minutiae * minutiae
+        total = identity + self._settings.pose * (pose + off[0]) + self._settings.minutiae * minutiae
         figures = {"identity": float(identity.detach()), "right": right, "map": float(minutiae.detach())}
-        return total, figures | {"pose_px": away}
+        return total, figures | {"pose_px": away, "corrected_px": off[1]}
 
     def _draw(self, generator: torch.Generator) -> Lot:
         """Two prints of each finger, one after the other."""
@@ -123,11 +128,23 @@ class EmbeddingJob:
         off = (pose_of(estimate.detach().cpu())[:, :2] - pose[:, :2]).norm(dim=1).median()
         return F.smooth_l1_loss(estimate, wanted, beta=0.1), float(off)
 
+    def _correction_loss(
+        self, lot: Lot, generator: torch.Generator, device: torch.device, dtype: torch.dtype
+    ) -> tuple[Tensor, float]:
+        """Another quarter, cut out at poses that are far off. Returns the loss and the median error that is left."""
+        whole, true = lot.whole[1::4], lot.poses[1::4]
+        wrong = torch.randn(true.shape, generator=generator) * torch.tensor(FIRST_ERROR)
+        pose = corrected(true, -wrong)
+        crop = disturbed(aligned(whole, pose), generator)
+        estimate = self.network.print.off(self.network.print.features(_placed(crop, device, dtype))).float()
+        left = (corrected(pose, estimate.detach().cpu())[:, :2] - true[:, :2]).norm(dim=1).median()
+        return F.smooth_l1_loss(estimate, seen_off(pose, true).to(device), beta=0.1), float(left)
+
     def grid(self) -> Tensor:
-        """Four prints of each of six fingers, cut out at the estimated pose."""
+        """Four prints of each of six fingers, cut out where they are found."""
         whole = self._lot(torch.tensor([f * self._captures + k for f in range(6) for k in range(4)])).whole
-        weight = next(self.network.parameters())
-        return aligned(whole, pose_of(self.network.pose(_placed(whole, weight.device, weight.dtype))).cpu()) / -CLIP
+        device = next(self.network.parameters()).device
+        return aligned(whole, self.network.find(whole.to(device)).cpu()) / -CLIP
 
 
 def _placed(x: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
@@ -141,6 +158,14 @@ def _normalised_bank(images: Tensor) -> Tensor:
         part = normalised(images[start : start + 64, None].float())[:, 0]
         even[start : start + 64] = (part * LEVELS).round().to(torch.int8)
     return even
+
+
+def seen_off(pose: Tensor, true: Tensor) -> Tensor:
+    """What `corrected` needs to make the true pose of this one."""
+    step = true[:, :2] - pose[:, :2]
+    cos, sin = pose[:, 2].cos(), pose[:, 2].sin()
+    frame = torch.stack([cos * step[:, 0] + sin * step[:, 1], cos * step[:, 1] - sin * step[:, 0]], 1)
+    return torch.cat([frame, (true[:, 2:] - pose[:, 2:])], 1) / true.new_tensor(STEP)
 
 
 def draw_fingers(kinds: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from fpsynth.embedding import load_embedder
-from fpsynth.embedding.network import CROP, DIRECTIONS, SIZE, EmbeddingNetwork, aligned, normalised
+from fpsynth.embedding.network import CROP, DIRECTIONS, SIZE, EmbeddingNetwork, aligned, corrected, normalised
 from fpsynth.errors import UserError
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, capture
@@ -22,6 +22,7 @@ from fpsynth.training.embedding import (
     mirrored,
     moved,
     save_embedding,
+    seen_off,
 )
 from fpsynth.training.prints import PrintSettings, pose_in, render_prints
 from fpsynth.training.run import train
@@ -50,6 +51,13 @@ def test_a_moved_print_is_cut_out_as_before(scene):
     assert (pose - POSE).abs().min() > 1e-3
     inner = (slice(None), slice(None), slice(60, 130), slice(45, 115))  # what stays inside the picture
     assert similarity(aligned(scene, POSE)[inner], aligned(whole, pose)[inner]) > 0.98
+
+
+def test_a_pose_is_corrected_by_what_is_seen_of_its_error():
+    wrong = POSE + torch.tensor([[9.0, -5.0, 0.15], [-12.0, 3.0, -0.2]])
+    assert torch.allclose(corrected(wrong, seen_off(wrong, POSE)), POSE, atol=1e-4)
+    upright = torch.tensor([[100.0, 100.0, 0.0]])
+    assert torch.allclose(corrected(upright, torch.tensor([[1.0, 0.5, 0.0]])), torch.tensor([[116.0, 108.0, 0.0]]))
 
 
 def test_a_mirrored_print_is_cut_out_mirrored(scene):
