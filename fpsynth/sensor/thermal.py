@@ -88,7 +88,7 @@ def _strip(like: Tensor, margin: Tensor, chance: Chance) -> Tensor:
     path = torch.cumsum(line_noise(chance, height, 25), 1)[:, :, None] * 0.05
     left = margin * width * (0.4 + 0.6 * chance.uniform(0, 1)) + path - path.mean(1, keepdim=True)
     right = left + width * (1 - margin)
-    x = torch.arange(width, device=like.device)
+    x = torch.arange(width, dtype=like.dtype, device=like.device)
     return (x >= left) & (x <= right)
 
 
