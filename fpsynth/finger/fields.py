@@ -1,4 +1,4 @@
-"""Smooth random fields and Fourier helpers shared by the stages of a finger."""
+"""Smooth random fields and Fourier helpers, shared by fingers, captures and sensors."""
 
 from collections.abc import Sequence
 
