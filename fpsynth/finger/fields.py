@@ -1,6 +1,6 @@
 """Smooth random fields and Fourier helpers, shared by fingers, captures and sensors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -45,6 +45,11 @@ def _cubic_weights(first: Tensor, count: int, samples: int, scale: float) -> Ten
 def column(values: Sequence[float], device: torch.device | str) -> Tensor:
     """(B, 1, 1) float32: one number for each image of a batch, to be broadcast over planes (B, H, W)."""
     return torch.tensor(values, dtype=torch.float32, device=device)[:, None, None]
+
+
+def one_by_one(reduction: Callable[[Tensor], Tensor], planes: Tensor) -> Tensor:
+    """(B, 1, 1): a reduction of each plane (H, W). On its own, so that threads add it up alike alone and in a batch."""
+    return torch.stack([reduction(plane) for plane in planes])[:, None, None]
 
 
 def frequencies(height: int, width: int, device: torch.device | str) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from fpsynth.finger.fields import column, frequencies
+from fpsynth.finger.fields import column, frequencies, one_by_one
 
 HARMONICS = 6
 BANDWIDTH = 0.28
@@ -30,7 +30,7 @@ def grow(noise: Tensor, orientation: Tensor, periods: Sequence[float], rounds: S
     wave, stops = noise, column(rounds, noise.device)
     for done in range(max(rounds)):
         response = _filtered(wave, bank, weights)
-        grown = torch.tanh(2 * response / response.std(dim=(-2, -1), keepdim=True))
+        grown = torch.tanh(2 * response / one_by_one(torch.std, response))
         wave = torch.where(stops > done, grown, wave)
     even = _filtered(wave, bank, weights)
     return even, _quadrature(even, orientation)

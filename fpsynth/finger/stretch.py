@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fpsynth.finger.fields import column
+from fpsynth.finger.fields import column, one_by_one
 from fpsynth.finger.pattern import Layout
 from fpsynth.minutiae import SingularPoint
 
@@ -33,7 +33,7 @@ def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, ba
     planes = torch.stack([even, even**2 + odd**2, torch.cos(2 * normal), torch.sin(2 * normal)], 1)
     even, power, cos2, sin2 = _sampled(planes, source).unbind(1)
     power = power.clamp_min(0)
-    wave = (even / torch.sqrt(power + 0.02 * power.mean((1, 2), keepdim=True))).clamp(-1, 1)
+    wave = (even / torch.sqrt(power + 0.02 * one_by_one(torch.mean, power))).clamp(-1, 1)
     theta, period = _stretched_flow(torch.atan2(sin2, cos2) / 2, source, column(bases, source.device))
     return Master(wave, theta, period)
 
