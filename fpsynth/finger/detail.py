@@ -15,17 +15,17 @@ from torch import Tensor
 from fpsynth.finger.fields import smooth_noise
 
 
-def draw_detail(rng: np.random.Generator, wave: Tensor, orientation: Tensor, period: Tensor) -> Tensor:
+def draw_detail(rng: np.random.Generator, wave: Tensor) -> Tensor:
     """(H, W) float32, about [-1.6, .6], 0 where there is nothing."""
     detail = _edges(rng, wave) + _pores(rng, wave) + _incipient(rng, wave) + _creases(rng, wave)
-    return detail.clamp(-1.6, 0.6).to(wave.device).float()
+    return detail.clamp(-1.6, 0.6)
 
 
 def _edges(rng: np.random.Generator, wave: Tensor) -> Tensor:
     """Roughness of the ridge edges and unevenness of the ridge height, fine and medium."""
     height, width = wave.shape
-    fine = smooth_noise(rng, height, width, 3.2)
-    medium = smooth_noise(rng, height, width, 9.0)
+    fine = smooth_noise(rng, height, width, 3.2, wave.device)
+    medium = smooth_noise(rng, height, width, 9.0, wave.device)
     strength = float(rng.uniform(0.06, 0.16))
     return strength * fine + 0.7 * strength * medium
 
@@ -34,7 +34,8 @@ def _pores(rng: np.random.Generator, wave: Tensor) -> Tensor:
     """Round pits on the crests; how large and how open they are differs between fingers."""
     height, width = wave.shape
     chance = torch.from_numpy(rng.random((height, width), dtype=np.float32)).to(wave.device)
-    spread = F.max_pool2d(chance[None, None], 9, 1, 4)[0, 0]  # local maxima: about one in 9 x 9 pixels
+    across = F.max_pool2d(chance[None, None], (1, 9), 1, (0, 4))
+    spread = F.max_pool2d(across, (9, 1), 1, (4, 0))[0, 0]  # local maxima: about one in 9 x 9 pixels
     seeds = ((chance == spread) & (wave > 0.82)).float()
     depth = torch.from_numpy(rng.gamma(2.0, 0.5, (height, width)).astype(np.float32)).to(wave.device)
     pits = _blurred(seeds * depth, float(rng.uniform(0.9, 1.35)))
@@ -54,43 +55,45 @@ def _incipient(rng: np.random.Generator, wave: Tensor) -> Tensor:
     height, width = wave.shape
     if rng.random() > 0.3:
         return torch.zeros_like(wave)
-    where = torch.sigmoid(4 * (smooth_noise(rng, height, width, 60) - rng.uniform(0.8, 1.4)))
-    broken = torch.sigmoid(3 * smooth_noise(rng, height, width, 5))
-    return float(rng.uniform(0.6, 1.1)) * where.to(wave) * broken.to(wave) * (-wave - 0.75).clamp_min(0) * 4
+    where = torch.sigmoid(4 * (smooth_noise(rng, height, width, 60, wave.device) - rng.uniform(0.8, 1.4)))
+    broken = torch.sigmoid(3 * smooth_noise(rng, height, width, 5, wave.device))
+    return float(rng.uniform(0.6, 1.1)) * where * broken * (-wave - 0.75).clamp_min(0) * 4
 
 
 def _creases(rng: np.random.Generator, wave: Tensor) -> Tensor:
     """White lines: the flexion crease below, a few thin creases, now and then a scar."""
-    height, width = wave.shape
-    out = _flexion(rng, height, width)
+    out = _flexion(rng, wave)
     for _ in range(int(rng.choice([0, 0, 0, 1, 1, 2, 3, 5]))):
-        out = torch.minimum(out, _line(rng, height, width, float(rng.uniform(0.8, 1.5)), float(rng.uniform(30, 110))))
+        out = torch.minimum(out, _line(rng, wave, float(rng.uniform(0.8, 1.5)), float(rng.uniform(30, 110))))
     if rng.random() < 0.06:
-        out = torch.minimum(out, _line(rng, height, width, float(rng.uniform(2.0, 3.5)), float(rng.uniform(50, 120))))
-    return out.to(wave)
+        out = torch.minimum(out, _line(rng, wave, float(rng.uniform(2.0, 3.5)), float(rng.uniform(50, 120))))
+    return out
 
 
-def _grid(height: int, width: int) -> tuple[Tensor, Tensor]:
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    return y.float(), x.float()
+def _grid(like: Tensor) -> tuple[Tensor, Tensor]:
+    rows, cols = (torch.arange(n, dtype=torch.float32, device=like.device) for n in like.shape)
+    y, x = torch.meshgrid(rows, cols, indexing="ij")
+    return y, x
 
 
-def _flexion(rng: np.random.Generator, height: int, width: int) -> Tensor:
+def _flexion(rng: np.random.Generator, like: Tensor) -> Tensor:
     """The crease between the fingertip and the next phalanx: one to three broad, wavy, level lines."""
-    y, x = _grid(height, width)
-    out = torch.zeros(height, width)
+    height, width = like.shape
+    y, x = _grid(like)
+    out = torch.zeros_like(like)
     base = rng.uniform(0.81, 0.87) * height
     for _ in range(int(rng.integers(1, 4))):
         level = base + rng.normal(0, 9) + rng.normal(0, 0.05) * (x - width / 2)
-        wander = 3.5 * smooth_noise(rng, 1, width, 45)[0]
-        wide = rng.uniform(2.2, 4.5) * (1 + 0.3 * smooth_noise(rng, 1, width, 25)[0]).clamp_min(0.3)
+        wander = 3.5 * smooth_noise(rng, 1, width, 45, like.device)[0]
+        wide = rng.uniform(2.2, 4.5) * (1 + 0.3 * smooth_noise(rng, 1, width, 25, like.device)[0]).clamp_min(0.3)
         out = torch.minimum(out, -1.6 * torch.exp(-0.5 * ((y - level - wander) / wide) ** 2))
     return out
 
 
-def _line(rng: np.random.Generator, height: int, width: int, sigma: float, half: float) -> Tensor:
+def _line(rng: np.random.Generator, like: Tensor, sigma: float, half: float) -> Tensor:
     """One thin white line: a slightly bent stroke of +-half pixels that fades at its ends."""
-    y, x = _grid(height, width)
+    height, width = like.shape
+    y, x = _grid(like)
     cx, cy, angle = rng.uniform(150, width - 150), rng.uniform(180, height - 160), rng.normal(0.1, 0.9)
     along = (x - cx) * math.cos(angle) + (y - cy) * math.sin(angle)
     across = -(x - cx) * math.sin(angle) + (y - cy) * math.cos(angle)

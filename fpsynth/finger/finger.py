@@ -1,5 +1,6 @@
 """One identity: a whole fingertip's ridge pattern at 500 ppi, and what is exactly in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +9,11 @@ from torch import Tensor
 
 from fpsynth.finger.detail import draw_detail
 from fpsynth.finger.orientation import orientation_field
-from fpsynth.finger.pattern import CORE, draw_layout
-from fpsynth.finger.period import draw_stretch
+from fpsynth.finger.pattern import CORE, Layout, draw_layout
+from fpsynth.finger.period import Stretch, draw_stretch
 from fpsynth.finger.ridges import grow
 from fpsynth.finger.skeleton import read_minutiae
-from fpsynth.finger.stretch import move_singular, stretched
+from fpsynth.finger.stretch import Master, move_singular, stretched
 from fpsynth.minutiae import Minutia, SingularPoint
 
 MASTER_HEIGHT = 704
@@ -50,26 +51,66 @@ class Finger:
     centre: tuple[float, float]
 
 
+@dataclass(frozen=True)
+class _Seedling:
+    """What is drawn of a finger before its ridges grow; theta and noise (352, 288) at half resolution."""
+
+    pattern: str
+    layout: Layout
+    stretch: Stretch
+    theta: Tensor
+    noise: Tensor
+    rounds: int
+
+
 def make_finger(
     rng: np.random.Generator, pattern: str, position: int = 0, device: torch.device | str = "cpu"
 ) -> Finger:
     """Grow the finger that this generator gives. The same generator state gives the same finger.
 
+    Raises UserError for an unknown pattern class.
+    """
+    return make_fingers([rng], [pattern], [position], device)[0]
+
+
+def make_fingers(
+    rngs: Sequence[np.random.Generator],
+    patterns: Sequence[str],
+    positions: Sequence[int],
+    device: torch.device | str = "cpu",
+) -> list[Finger]:
+    """Grow a batch of fingers together, each from its own generator: each is what make_finger makes of it.
+
     Ridges are grown at half resolution and at one period; stretching them to the finger's periods also brings them to
     500 ppi. Raises UserError for an unknown pattern class.
     """
+    seedlings = [_draw_seedling(rng, pattern) for rng, pattern in zip(rngs, patterns, strict=True)]
+    drawn = [(s.theta, s.noise, s.stretch.source) for s in seedlings]
+    theta, noise, source = (torch.stack(planes).to(device) for planes in zip(*drawn, strict=True))
+    bases = [s.stretch.base for s in seedlings]
+    even, odd = grow(noise, theta, [base / HALF for base in bases], [s.rounds for s in seedlings])
+    masters = stretched(even, odd, theta, source, bases)
+    waves = masters.wave, masters.orientation, masters.period
+    rows = zip(rngs, seedlings, positions, *waves, strict=True)
+    return [_finished(rng, seedling, position, Master(*planes)) for rng, seedling, position, *planes in rows]
+
+
+def _draw_seedling(rng: np.random.Generator, pattern: str) -> _Seedling:
     layout = draw_layout(rng, pattern, MASTER_WIDTH)
     stretch = draw_stretch(rng, MASTER_HEIGHT, MASTER_WIDTH, CORE[1])
     rows, cols = MASTER_HEIGHT // HALF, MASTER_WIDTH // HALF
-    theta = orientation_field(rng, layout, rows, cols, HALF).to(device)
-    noise = torch.from_numpy(rng.standard_normal((rows, cols)).astype(np.float32)).to(device)
-    even, odd = grow(noise, theta, stretch.base / HALF, int(rng.integers(*ROUNDS)))
-    master = stretched(even, odd, theta, stretch.source.to(device), stretch.base)
+    theta = orientation_field(rng, layout, rows, cols, HALF)
+    noise = torch.from_numpy(rng.standard_normal((rows, cols)).astype(np.float32))
+    return _Seedling(pattern, layout, stretch, theta, noise, int(rng.integers(*ROUNDS)))
+
+
+def _finished(rng: np.random.Generator, seedling: _Seedling, position: int, master: Master) -> Finger:
+    """The finger of one grown master (planes (704, 576)): its detail, minutiae and singular points."""
     minutiae = read_minutiae(master.wave.cpu().numpy())
-    singular = move_singular(layout, stretch.source)
-    detail = draw_detail(rng, master.wave, master.orientation, master.period)
-    centre = finger_centre(singular)
-    return Finger(pattern, position, master.wave, detail, master.orientation, master.period, minutiae, singular, centre)
+    singular = move_singular(seedling.layout, seedling.stretch.source)
+    detail = draw_detail(rng, master.wave)
+    planes = master.wave, detail, master.orientation, master.period
+    return Finger(seedling.pattern, position, *planes, minutiae, singular, finger_centre(singular))
 
 
 def finger_centre(singular: tuple[SingularPoint, ...]) -> tuple[float, float]:

@@ -7,42 +7,43 @@ its own orientation. Minutiae are where the growing ridges cannot agree: none is
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from fpsynth.finger.fields import frequencies
+from fpsynth.finger.fields import column, frequencies, one_by_one
 
 HARMONICS = 6
 BANDWIDTH = 0.28
 """Standard deviation of the radial band, as a share of its centre frequency."""
 
 
-def grow(noise: Tensor, orientation: Tensor, period: float, rounds: int) -> tuple[Tensor, Tensor]:
-    """Ridges from noise. noise, orientation (..., H, W); period in samples. Returns the wave and its quadrature.
+def grow(noise: Tensor, orientation: Tensor, periods: Sequence[float], rounds: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Ridges from noise. noise, orientation (B, H, W); periods in samples. Returns the waves and their quadratures.
 
     The wave is the even response, the quadrature the odd one taken across the ridge in the direction
     orientation + 90 degrees; together they give the phase of the ridge pattern.
     """
-    bank = _bank(noise.shape[-2], noise.shape[-1], period, noise.device)
+    bank = _bank(noise.shape[-2], noise.shape[-1], periods, noise.device)
     weights = _weights(orientation)
-    wave = noise
-    for _ in range(rounds):
+    wave, stops = noise, column(rounds, noise.device)
+    for done in range(max(rounds)):
         response = _filtered(wave, bank, weights)
-        wave = torch.tanh(2 * response / response.std(dim=(-2, -1), keepdim=True))
+        grown = torch.tanh(2 * response / one_by_one(torch.std, response))
+        wave = torch.where(stops > done, grown, wave)
     even = _filtered(wave, bank, weights)
     return even, _quadrature(even, orientation)
 
 
-def _bank(height: int, width: int, period: float, device: torch.device) -> Tensor:
-    """(2N+1, H, W/2+1): the radial band times 1, cos(2n phi), sin(2n phi) for n = 1..N."""
+def _bank(height: int, width: int, periods: Sequence[float], device: torch.device) -> Tensor:
+    """(B, 2N+1, H, W/2+1): the radial band times 1, cos(2n phi), sin(2n phi) for n = 1..N."""
     fx, fy = frequencies(height, width, device)
-    centre = 1 / period
-    band = torch.exp(-0.5 * ((torch.hypot(fx, fy) - centre) / (BANDWIDTH * centre)) ** 2)
+    centre, spread = column([1 / p for p in periods], device), column([BANDWIDTH / p for p in periods], device)
+    band = torch.exp(-0.5 * ((torch.hypot(fx, fy) - centre) / spread) ** 2)
     phi = torch.atan2(fy, fx)
-    return torch.stack(
-        [band] + [band * f(2 * n * phi) for n in range(1, HARMONICS + 1) for f in (torch.cos, torch.sin)]
-    )
+    turns = [f(2 * n * phi) for n in range(1, HARMONICS + 1) for f in (torch.cos, torch.sin)]
+    return torch.stack([band, *(band * turn for turn in turns)], 1)
 
 
 def _weights(orientation: Tensor) -> Tensor:

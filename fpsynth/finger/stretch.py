@@ -1,55 +1,56 @@
 """From the grown canvas to the master: the same stretch moves ridges, orientation, period and singular points."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fpsynth.finger.fields import column, one_by_one
 from fpsynth.finger.pattern import Layout
 from fpsynth.minutiae import SingularPoint
 
 
 @dataclass(frozen=True)
 class Master:
-    """The master's planes, all (H, W): the wave in [-1, 1], orientation in [0, pi), period in pixels."""
+    """Planes (..., H, W) of masters: the wave in [-1, 1], orientation in [0, pi), period in pixels."""
 
     wave: Tensor
     orientation: Tensor
     period: Tensor
 
 
-def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, base: float) -> Master:
-    """Carry a grown pattern (half resolution) to the master through `source` (H, W, 2), full-resolution pixels.
+def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, bases: Sequence[float]) -> Master:
+    """Carry grown patterns (half resolution) to the masters through `source` (B, H, W, 2), full-resolution pixels.
 
     The wave is the cosine of the phase, even / sqrt(even^2 + odd^2); near a minutia, where the phase is undefined,
     it goes through zero smoothly.
     """
     normal = orientation + math.pi / 2
-    planes = torch.stack([even, even**2 + odd**2, torch.cos(2 * normal), torch.sin(2 * normal)])
-    even, power, cos2, sin2 = _sampled(
-        planes, source
-    )  # the odd part changes sign with the normal: only its square moves
+    # the odd part changes sign with the normal: only its square moves
+    planes = torch.stack([even, even**2 + odd**2, torch.cos(2 * normal), torch.sin(2 * normal)], 1)
+    even, power, cos2, sin2 = _sampled(planes, source).unbind(1)
     power = power.clamp_min(0)
-    wave = (even / torch.sqrt(power + 0.02 * power.mean())).clamp(-1, 1)
-    theta, period = _stretched_flow(torch.atan2(sin2, cos2) / 2, source, base)
+    wave = (even / torch.sqrt(power + 0.02 * one_by_one(torch.mean, power))).clamp(-1, 1)
+    theta, period = _stretched_flow(torch.atan2(sin2, cos2) / 2, source, column(bases, source.device))
     return Master(wave, theta, period)
 
 
 def _sampled(planes: Tensor, source: Tensor) -> Tensor:
-    """(C, h, w) at half resolution sampled at full-resolution pixels (H, W, 2)."""
-    height, width = source.shape[:2]
+    """(B, C, h, w) at half resolution sampled at full-resolution pixels (B, H, W, 2)."""
+    height, width = source.shape[1:3]
     size = torch.tensor([width, height], dtype=source.dtype, device=source.device)
     grid = (source / 2) / (size / 2 - 1) * 2 - 1
-    return F.grid_sample(planes[None], grid[None], mode="bicubic", padding_mode="border", align_corners=True)[0]
+    return F.grid_sample(planes, grid, mode="bicubic", padding_mode="border", align_corners=True)
 
 
-def _stretched_flow(normal: Tensor, source: Tensor, base: float) -> tuple[Tensor, Tensor]:
+def _stretched_flow(normal: Tensor, source: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
     """The wave vector k = J^T k0 of the stretched pattern, J the Jacobian of `source`."""
     k0_x, k0_y = torch.cos(normal) / base, -torch.sin(normal) / base  # image axes: y down
-    dx_dy, dx_dx = torch.gradient(source[..., 0])
-    dy_dy, dy_dx = torch.gradient(source[..., 1])
+    dx_dy, dx_dx = torch.gradient(source[..., 0], dim=(1, 2))
+    dy_dy, dy_dx = torch.gradient(source[..., 1], dim=(1, 2))
     k_x, k_y = dx_dx * k0_x + dy_dx * k0_y, dx_dy * k0_x + dy_dy * k0_y
     theta = torch.remainder(torch.atan2(-k_y, k_x) - math.pi / 2, math.pi)
     return theta, 1 / torch.hypot(k_x, k_y)
@@ -63,6 +64,6 @@ def move_singular(layout: Layout, source: Tensor) -> tuple[SingularPoint, ...]:
 
 
 def _moved(point: tuple[float, float], source: Tensor) -> tuple[float, float]:
-    gap = (source - torch.tensor(point)).square().sum(-1)
+    gap = (source[..., 0] - point[0]).square() + (source[..., 1] - point[1]).square()
     y, x = divmod(int(gap.argmin()), source.shape[1])
     return float(x), float(y)

@@ -1,5 +1,5 @@
 """Impression: one capture of a finger."""
 
-from fpsynth.impression.impression import CaptureSettings, Impression, capture
+from fpsynth.impression.impression import CaptureSettings, Impression, capture, capture_all
 
-__all__ = ["CaptureSettings", "Impression", "capture"]
+__all__ = ["CaptureSettings", "Impression", "capture", "capture_all"]

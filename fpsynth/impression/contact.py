@@ -1,12 +1,13 @@
 """Which part of the finger touches: the outline of the contact and its ragged edge."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fpsynth.impression.draws import Array, Draws
+from fpsynth.impression.draws import Array, Draws, smooth_planes
 
 REACH_MM = 4.0
 """Distances to the outline are cut off here."""
@@ -99,8 +100,8 @@ def depth_field(draws: Draws, outline: Outline, points: Array, crease_mm: float,
     return depth + uneven
 
 
-def touch(draws: Draws, depth: Tensor, ridges: Tensor, pixel_mm: float) -> Tensor:
-    """(H, W) contact in [0, 1]: inside the outline all of the skin, at its edge ridge crests alone, and in bits."""
-    height, width = depth.shape
-    grain = torch.from_numpy(draws.field(height, width, 0.25 / pixel_mm).astype(np.float32)).to(depth.device)
+def touch(draws: Sequence[Draws], depth: Tensor, ridges: Tensor, pixel_mm: float) -> Tensor:
+    """(B, H, W) contact in [0, 1]: inside the outline all of the skin, at its edge ridge crests alone, and in bits."""
+    height, width = depth.shape[1:]
+    grain = smooth_planes(draws, height, width, 0.25 / pixel_mm, depth.device)
     return torch.sigmoid((depth + RIDGE_MM * ridges + RAGGED_MM * grain) / SOFT_MM)

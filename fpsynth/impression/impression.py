@@ -1,6 +1,6 @@
 """One capture of a finger: where it lay, how the skin gave, what touched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +71,8 @@ class Impression:
     roughness: float = 1.0
 
 
+_Moved = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+"""ridges, detail, contact, pressure, moisture, wear, flow."""
 COARSE = 8
 """Image pixels between the points at which smooth fields are computed (linear between them: map error < 0.05 px)."""
 
@@ -88,18 +90,36 @@ class _Touch:
 
 def capture(finger: Finger, settings: CaptureSettings, rng: np.random.Generator) -> Impression:
     """Take one capture of the finger, on the finger's device. The same generator state gives the same capture."""
-    draws = draws_for(finger, settings.variation, rng)
-    touched = _draw_touch(draws, finger, settings)
-    fields = _enlarged(_coarse_fields(draws, touched, settings), settings, finger.ridges.device)
-    flow, (depth, pressure, moisture, wear) = fields[:2], fields[2:]
-    ridges, detail = _sampled(finger, flow)
-    contact = touch(draws, torch.minimum(depth, _inside(flow, finger)), ridges, touched.skin.pixel_mm)
-    planes = Planes(*(p.cpu().numpy() for p in (contact, pressure, moisture, wear)))
-    minutiae, singular = move_minutiae(finger, touched.skin, planes), move_singular(finger, touched.skin, planes)
-    parameters = _parameters(touched, planes)
-    flow = flow.permute(1, 2, 0).contiguous()
-    seen = flow, minutiae, singular, parameters
-    return Impression(settings, ridges, detail, contact, pressure, moisture, wear, *seen, touched.roughness)
+    return capture_all([finger], [settings], [rng])[0]
+
+
+def capture_all(
+    fingers: Sequence[Finger], settings: Sequence[CaptureSettings], rngs: Sequence[np.random.Generator]
+) -> list[Impression]:
+    """Take a batch of captures together, on the fingers' device: each is what capture makes of it.
+
+    All are of one size and resolution; a finger may be captured more than once.
+    """
+    if len({(s.width, s.height, s.ppi) for s in settings}) != 1:
+        raise ValueError("captures of one batch have one size and one resolution")
+    draws = [draws_for(f, s.variation, rng) for f, s, rng in zip(fingers, settings, rngs, strict=True)]
+    touches = [_draw_touch(*one) for one in zip(draws, fingers, settings, strict=True)]
+    coarse = [_coarse_fields(*one) for one in zip(draws, touches, settings, strict=True)]
+    fields = _enlarged(np.stack(coarse), settings[0], fingers[0].ridges.device)
+    flow, (depth, pressure, moisture, wear) = fields[:, :2], fields[:, 2:].unbind(1)
+    ridges, detail = _sampled(fingers, flow)
+    depth = torch.minimum(depth, _inside(flow, fingers[0]))
+    contact = touch(draws, depth, ridges, touches[0].skin.pixel_mm)
+    planes = ridges, detail, contact, pressure, moisture, wear, flow.permute(0, 2, 3, 1).contiguous()
+    shown = (plane.cpu().numpy() for plane in (contact, pressure, moisture, wear))
+    rows = zip(fingers, settings, touches, zip(*planes, strict=True), zip(*shown, strict=True), strict=True)
+    return [_impression(f, s, touched, own, Planes(*seen)) for f, s, touched, own, seen in rows]
+
+
+def _impression(finger: Finger, settings: CaptureSettings, touched: _Touch, planes: _Moved, seen: Planes) -> Impression:
+    """One capture of a batch: its planes, and what is true of it."""
+    minutiae, singular = move_minutiae(finger, touched.skin, seen), move_singular(finger, touched.skin, seen)
+    return Impression(settings, *planes, minutiae, singular, _parameters(touched, seen), touched.roughness)
 
 
 def _draw_touch(draws: Draws, finger: Finger, settings: CaptureSettings) -> _Touch:
@@ -140,24 +160,25 @@ def _coarse_fields(draws: Draws, touched: _Touch, settings: CaptureSettings) -> 
 
 
 def _enlarged(fields: Array, settings: CaptureSettings, device: torch.device) -> Tensor:
-    coarse = torch.from_numpy(fields.astype(np.float32)).to(device)[None]
-    return F.interpolate(coarse, (settings.height, settings.width), mode="bilinear", align_corners=True)[0]
+    coarse = torch.from_numpy(fields.astype(np.float32)).to(device)
+    return F.interpolate(coarse, (settings.height, settings.width), mode="bilinear", align_corners=True)
 
 
-def _sampled(finger: Finger, flow: Tensor) -> tuple[Tensor, Tensor]:
-    """The master's ridges and detail (H, W) under a flow (2, H, W)."""
-    rows, cols = finger.ridges.shape
+def _sampled(fingers: Sequence[Finger], flow: Tensor) -> tuple[Tensor, Tensor]:
+    """The masters' ridges and detail (B, H, W) under flows (B, 2, H, W)."""
+    rows, cols = fingers[0].ridges.shape
     span = torch.tensor([cols - 1, rows - 1], dtype=flow.dtype, device=flow.device)
-    where = flow.permute(1, 2, 0)[None] * (2 / span) - 1
-    both = torch.stack([finger.ridges, finger.detail])[None]
-    ridges, detail = F.grid_sample(both, where, mode="bilinear", padding_mode="border", align_corners=True)[0]
+    where = flow.permute(0, 2, 3, 1) * (2 / span) - 1
+    both = torch.stack([torch.stack([finger.ridges, finger.detail]) for finger in fingers])
+    ridges, detail = F.grid_sample(both, where, mode="bilinear", padding_mode="border", align_corners=True).unbind(1)
     return ridges, detail
 
 
 def _inside(flow: Tensor, finger: Finger) -> Tensor:
-    """(H, W) millimetres inside the master: there is no skin beyond it."""
+    """(B, H, W) millimetres inside the master: there is no skin beyond it."""
     rows, cols = finger.ridges.shape
-    across, along = torch.minimum(flow[0], cols - 1 - flow[0]), torch.minimum(flow[1], rows - 1 - flow[1])
+    x, y = flow.unbind(1)
+    across, along = torch.minimum(x, cols - 1 - x), torch.minimum(y, rows - 1 - y)
     return (torch.minimum(across, along) - 8) * MASTER_MM
 
 

@@ -4,10 +4,10 @@ What makes its look: a mid-grey field with a fixed pattern of columns and bright
 grain in every cell, sweat that bridges valleys in blots, and droplets outside the contact.
 """
 
-import numpy as np
 from torch import Tensor
 
-from fpsynth.sensor.device import Device, Ranges
+from fpsynth.sensor.chance import Chance
+from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.fields import axes, blur, broad_blur, grain, line_noise, mottle, specks, white
 from fpsynth.sensor.touch import Touch
 
@@ -29,33 +29,34 @@ RANGES: Ranges = {
 }
 
 
-def expose(touch: Touch, device: Device, rng: np.random.Generator) -> Tensor:
-    """Grey levels (height, width), not yet clipped."""
-    p = device.parameters
+def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
+    """Grey levels (B, height, width), not yet clipped."""
+    p = devices.parameters
     near = broad_blur(touch.contact, 14)
-    wet = _droplets(touch, near, p["droplets"], rng)
-    skin = blur(touch.area, p["blur"]) * (1 - p["grain"] * grain(rng, near, 0.8).clamp(0, 2))
+    wet = _droplets(touch, near, devices.values("droplets"), chance)
+    skin = blur(touch.area, devices.values("blur")) * (1 - p["grain"] * grain(chance, near, 0.8).clamp(0, 2))
     skin = (skin + (1 - skin) * 0.6 * wet).clamp(0, 1)
-    back = field_pattern(touch.area, device)
+    back = field_pattern(touch.area, devices)
     haze = p["valley"] * near * (0.7 + touch.load).clamp(0.2, 1.6)
     grey = back - (back - p["dark"]) * (skin + (1 - skin) * haze.clamp(0, 0.7))
-    return grey + p["noise"] * (1 - 0.65 * skin) * white(rng, grey)
+    return grey + p["noise"] * (1 - 0.65 * skin) * white(chance, grey)
 
 
-def field_pattern(like: Tensor, device: Device) -> Tensor:
+def field_pattern(like: Tensor, devices: Devices) -> Tensor:
     """The device's untouched field: columns, brighter sides, slow shade. The same in all its images."""
-    p, fixed = device.parameters, device.fixed()
+    p, fixed = devices.parameters, devices.fixed()
     y, x = axes(like)
-    columns = 0.5 * line_noise(fixed, like.shape[1], like, 1) + 0.9 * line_noise(fixed, like.shape[1], like, 9)
-    middle = float(fixed.uniform(-0.2, 0.2))
+    width = like.shape[2]
+    columns = 0.5 * line_noise(fixed, width, 1) + 0.9 * line_noise(fixed, width, 9)
+    middle = fixed.uniform(-0.2, 0.2)
     sides = p["sides"] * ((x - middle) ** 2 + 0.25 * y**2 - 0.4)
-    return p["back"] + sides + p["columns"] * columns[None, :] + p["shade"] * mottle(fixed, like, 110)
+    return p["back"] + sides + p["columns"] * columns[:, None, :] + p["shade"] * mottle(fixed, like, 110)
 
 
-def _droplets(touch: Touch, near: Tensor, amount: float, rng: np.random.Generator) -> Tensor:
+def _droplets(touch: Touch, near: Tensor, amounts: list[float], chance: Chance) -> Tensor:
     """Sweat in [0, 1] left just outside the contact, and between ridges where the load is high."""
-    count = int(0.0035 * amount * touch.area.numel())
-    spots = specks(rng, touch.area, count, 0.75).clamp(0, 1)
+    counts = [int(0.0035 * amount * near[0].numel()) for amount in amounts]
+    spots = specks(chance, near, counts, 0.75).clamp(0, 1)
     rim = (4 * near * (1 - near)).clamp(0, 1) * (1 - touch.contact)
     where = 0.8 * rim**2 + touch.contact * (0.15 + 1.5 * touch.load).clamp(0, 1)
-    return spots * where * (0.6 + 0.6 * mottle(rng, near, 40)).clamp(0, 1.3)
+    return spots * where * (0.6 + 0.6 * mottle(chance, near, 40)).clamp(0, 1.3)

@@ -6,11 +6,11 @@ plane of focus, on the shaded round of the finger before a plain background.
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from fpsynth.sensor.device import Device, Ranges
+from fpsynth.sensor.chance import Chance
+from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.fields import axes, blur, broad_blur, grain, mottle, vignette, white
 from fpsynth.sensor.touch import Touch
 
@@ -31,28 +31,28 @@ RANGES: Ranges = {
 }
 
 
-def expose(touch: Touch, device: Device, rng: np.random.Generator) -> Tensor:
-    """Grey levels (height, width), not yet clipped."""
-    p, fixed = device.parameters, device.fixed()
+def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
+    """Grey levels (B, height, width), not yet clipped."""
+    p, fixed = devices.parameters, devices.fixed()
     body = broad_blur(touch.contact, 18)
-    ridges = _lit(touch.height.clamp(-1.2, 1.2), p["relief"], float(fixed.uniform(0, 2 * math.pi)))
+    ridges = _lit(touch.height.clamp(-1.2, 1.2), p["relief"], fixed.uniform(0, 2 * math.pi))
     sharp = (2.2 * (body - 0.45)).clamp(0, 1)
-    ridges = sharp * blur(ridges, p["focus"]) + (1 - sharp) * blur(ridges, p["defocus"])
+    ridges = sharp * blur(ridges, devices.values("focus")) + (1 - sharp) * blur(ridges, devices.values("defocus"))
     shade = p["skin"] - p["round"] * (1 - body) - 0.3 * p["round"] * vignette(fixed, body)
-    shade = shade + p["texture"] * (mottle(rng, body, 30) + 0.4 * grain(rng, body, 1.5))
+    shade = shade + p["texture"] * (mottle(chance, body, 30) + 0.4 * grain(chance, body, 1.5))
     finger = shade - 0.5 * p["contrast"] * (0.4 + 0.6 * body) * ridges
     outline = torch.sigmoid((body - 0.12) * 40)
     grey = outline * finger + (1 - outline) * _background(body, p["behind"], fixed)
-    return grey + p["noise"] * white(rng, grey)
+    return grey + p["noise"] * white(chance, grey)
 
 
-def _lit(height: Tensor, relief: float, turn: float) -> Tensor:
+def _lit(height: Tensor, relief: Tensor, turn: Tensor) -> Tensor:
     """Relief under a lamp at `turn` radians: height, and a little of its slope toward the lamp."""
-    slope_y, slope_x = torch.gradient(height)
-    return height + relief * (slope_x * math.cos(turn) + slope_y * math.sin(turn))
+    slope_y, slope_x = torch.gradient(height, dim=(1, 2))
+    return height + relief * (slope_x * turn.cos() + slope_y * turn.sin())
 
 
-def _background(like: Tensor, grey: float, fixed: np.random.Generator) -> Tensor:
+def _background(like: Tensor, grey: Tensor, fixed: Chance) -> Tensor:
     y, x = axes(like)
-    turn = float(fixed.uniform(0, 2 * math.pi))
-    return grey + 10 * (x * math.cos(turn) + y * math.sin(turn)) + 3 * mottle(fixed, like, 60)
+    turn = fixed.uniform(0, 2 * math.pi)
+    return grey + 10 * (x * turn.cos() + y * turn.sin()) + 3 * mottle(fixed, like, 60)

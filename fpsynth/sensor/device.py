@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
+
+from fpsynth.finger.fields import column
+from fpsynth.sensor.chance import Chance
 
 Ranges = Mapping[str, tuple[float, float]]
 """Parameter name -> (lowest, highest) over the devices of a kind."""
@@ -21,9 +26,26 @@ class Device:
     seed: int
     surface: str | None = None
 
-    def fixed(self) -> np.random.Generator:
-        """A generator for what is the same in every image of this device: fixed pattern, dust, paper, lamp."""
-        return np.random.Generator(np.random.PCG64(self.seed))
+
+@dataclass(frozen=True)
+class Devices:
+    """The devices of a batch of images, one an image, all of one kind; `on` is where the images are made."""
+
+    each: tuple[Device, ...]
+    on: torch.device
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """Name -> (B, 1, 1)."""
+        return {name: column(self.values(name), self.on) for name in self.each[0].parameters}
+
+    def values(self, name: str) -> list[float]:
+        """A parameter of each device."""
+        return [device.parameters[name] for device in self.each]
+
+    def fixed(self) -> Chance:
+        """For what is the same in every image of a device: fixed pattern, dust, paper, lamp."""
+        return Chance.of([np.random.Generator(np.random.PCG64(device.seed)) for device in self.each], self.on)
 
 
 def draw_parameters(ranges: Ranges, rng: np.random.Generator) -> dict[str, float]:

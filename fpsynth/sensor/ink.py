@@ -6,11 +6,11 @@ ridges, smears, uneven pressing, and a scanner's own softness and light.
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from fpsynth.sensor.device import Device, Ranges
+from fpsynth.sensor.chance import Chance
+from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.fields import axes, blur, broad_blur, grain, mottle, white
 from fpsynth.sensor.touch import Touch
 
@@ -32,28 +32,28 @@ RANGES: Ranges = {
 }
 
 
-def expose(touch: Touch, device: Device, rng: np.random.Generator) -> Tensor:
-    """Grey levels (height, width), not yet clipped."""
-    p = device.parameters
-    thick = mottle(rng, touch.area, 16) * 0.6 + mottle(rng, touch.area, 70) * 0.8
-    ink = _inked(touch, thick, p["flood"], p["skip"], rng)
+def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
+    """Grey levels (B, height, width), not yet clipped."""
+    p = devices.parameters
+    thick = mottle(chance, touch.area, 16) * 0.6 + mottle(chance, touch.area, 70) * 0.8
+    ink = _inked(touch, thick, p["flood"], p["skip"], chance)
     film = p["smear"] * broad_blur(touch.contact, 10) * (0.5 + 0.5 * thick).clamp(0, 1.4)
-    ink = blur(ink + (1 - ink) * film, p["blur"])
-    paper = card(touch.area, device)
-    return paper - (paper - p["dark"]) * ink + p["noise"] * (1 - 0.4 * ink) * white(rng, ink)
+    ink = blur(ink + (1 - ink) * film, devices.values("blur"))
+    paper = card(touch.area, devices)
+    return paper - (paper - p["dark"]) * ink + p["noise"] * (1 - 0.4 * ink) * white(chance, ink)
 
 
-def _inked(touch: Touch, thick: Tensor, flood: float, skip: float, rng: np.random.Generator) -> Tensor:
+def _inked(touch: Touch, thick: Tensor, flood: Tensor, skip: Tensor, chance: Chance) -> Tensor:
     """Share of the paper covered: thick ink runs into valleys, thin ink skips the paper's pits."""
     valleys = touch.contact * torch.sigmoid(6 * (0.45 * touch.height + touch.load + flood * thick - 0.3))
-    pits = (grain(rng, thick, 0.8) - 0.4 - 0.5 * thick - touch.load).clamp_min(0)
+    pits = (grain(chance, thick, 0.8) - 0.4 - 0.5 * thick - touch.load).clamp_min(0)
     return (torch.maximum(touch.area, 0.8 * valleys) * (1 - skip * pits)).clamp(0, 1)
 
 
-def card(like: Tensor, device: Device) -> Tensor:
+def card(like: Tensor, devices: Devices) -> Tensor:
     """The card without a print: fibre, clouds, the scanner's uneven light."""
-    p, fixed = device.parameters, device.fixed()
+    p, fixed = devices.parameters, devices.fixed()
     y, x = axes(like)
-    turn = float(fixed.uniform(0, 2 * math.pi))
-    light = p["tilt"] * (x * math.cos(turn) + y * math.sin(turn))
+    turn = fixed.uniform(0, 2 * math.pi)
+    light = p["tilt"] * (x * turn.cos() + y * turn.sin())
     return p["back"] + light + p["fibre"] * grain(fixed, like, 1.1) * 0.6 + p["cloud"] * mottle(fixed, like, 22)

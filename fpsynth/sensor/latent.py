@@ -5,14 +5,15 @@ and the texture of the surface: glass is even, metal brushed, card and paper fib
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fpsynth.sensor.device import Device, Ranges
+from fpsynth.finger.fields import column
+from fpsynth.sensor.chance import Chance
+from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.fields import axes, blur, grain, mottle, white
 from fpsynth.sensor.touch import Touch
 
@@ -50,35 +51,34 @@ SURFACES = {
 }
 
 
-def expose(touch: Touch, device: Device, rng: np.random.Generator) -> Tensor:
-    """Grey levels (height, width), not yet clipped."""
-    p = device.parameters
-    back = bare(touch.area, device)
-    left = (0.75 + p["patchy"] * mottle(rng, back, 45) + 0.3 * touch.load).clamp(0.05, 1)
-    skips = (1 - p["skip"] * grain(rng, back, 0.9).clamp(0, 1.2)).clamp(0, 1)
-    powder = blur(touch.area * left * skips, p["blur"])
-    strokes = p["brush"] * streaks(rng, back, float(rng.uniform(0, math.pi))).clamp_min(0)
+def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
+    """Grey levels (B, height, width), not yet clipped."""
+    p = devices.parameters
+    back = bare(touch.area, devices)
+    left = (0.75 + p["patchy"] * mottle(chance, back, 45) + 0.3 * touch.load).clamp(0.05, 1)
+    skips = (1 - p["skip"] * grain(chance, back, 0.9).clamp(0, 1.2)).clamp(0, 1)
+    powder = blur(touch.area * left * skips, devices.values("blur"))
+    strokes = p["brush"] * streaks(chance, back, chance.uniform(0, math.pi)).clamp_min(0)
     powder = powder + (1 - powder) * strokes
-    return back - p["contrast"] * powder + p["noise"] * white(rng, back)
+    return back - p["contrast"] * powder + p["noise"] * white(chance, back)
 
 
-def bare(like: Tensor, device: Device) -> Tensor:
+def bare(like: Tensor, devices: Devices) -> Tensor:
     """The surface without a print, under an uneven lamp."""
-    p, fixed = device.parameters, device.fixed()
-    surface = SURFACES[device.surface or "glass"]
+    p, fixed = devices.parameters, devices.fixed()
+    surfaces = [SURFACES[device.surface or "glass"] for device in devices.each]
+    fibre, brushed, cloud = (column(of, devices.on) for of in zip(*map(astuple, surfaces), strict=True))
     y, x = axes(like)
-    turn = float(fixed.uniform(0, 2 * math.pi))
-    lamp = p["tilt"] * (x * math.cos(turn) + y * math.sin(turn))
-    grey = p["back"] + lamp + surface.cloud * mottle(fixed, like, 40) + surface.fibre * grain(fixed, like, 1.2)
-    return grey + surface.brushed * streaks(fixed, like, float(fixed.uniform(0, math.pi)))
+    turn = fixed.uniform(0, 2 * math.pi)
+    lamp = p["tilt"] * (x * turn.cos() + y * turn.sin())
+    grey = p["back"] + lamp + cloud * mottle(fixed, like, 40) + fibre * grain(fixed, like, 1.2)
+    return grey + brushed * streaks(fixed, like, fixed.uniform(0, math.pi))
 
 
-def streaks(rng: np.random.Generator, like: Tensor, turn: float) -> Tensor:
-    """Noise of about unit variance drawn out along lines at `turn` radians."""
-    height, width = like.shape
+def streaks(chance: Chance, like: Tensor, turn: Tensor) -> Tensor:
+    """Noise of about unit variance drawn out along lines at `turn` (B, 1, 1) radians."""
     y, x = axes(like)
-    along = x * math.cos(turn) + y * math.sin(turn)
-    across = y * math.cos(turn) - x * math.sin(turn)
-    where = torch.stack([along / 1.5, across / 1.5], -1)[None]
-    lines = torch.from_numpy(rng.standard_normal((1, 1, max(height, width) // 3, 12), dtype=np.float32))
-    return F.grid_sample(lines.to(like.device), where, mode="bilinear", align_corners=True)[0, 0] / 0.67
+    along, across = x * turn.cos() + y * turn.sin(), y * turn.cos() - x * turn.sin()
+    lines = chance.normal(1, max(like.shape[1:]) // 3, 12)
+    where = torch.stack([along / 1.5, across / 1.5], -1)
+    return F.grid_sample(lines, where, mode="bilinear", align_corners=True)[:, 0] / 0.67

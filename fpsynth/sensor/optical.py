@@ -4,11 +4,11 @@ What makes its look: a saturated, nearly even background with specks of dust; da
 lens; two interlaced fields that comb the outline of a moving finger.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from fpsynth.sensor.device import Device, Ranges
+from fpsynth.sensor.chance import Chance
+from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.fields import blur, broad_blur, mottle, specks, vignette, white
 from fpsynth.sensor.touch import Touch
 
@@ -29,27 +29,26 @@ RANGES: Ranges = {
 }
 
 
-def expose(touch: Touch, device: Device, rng: np.random.Generator) -> Tensor:
-    """Grey levels (height, width), not yet clipped."""
-    p, fixed = device.parameters, device.fixed()
-    ink = blur(_absorbed(touch, p["density"], p["mottle"], rng), p["blur"])
-    ink = _combed(ink, touch.contact, round(p["comb"]), rng)
+def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
+    """Grey levels (B, height, width), not yet clipped."""
+    p, fixed = devices.parameters, devices.fixed()
+    ink = blur(_absorbed(touch, p["density"], p["mottle"], chance), devices.values("blur"))
+    ink = _combed(ink, touch.contact, [round(shift) for shift in devices.values("comb")], chance)
     back = p["back"] - p["lamp"] * vignette(fixed, ink)
-    back = back.clamp_max(254.4) - 50 * specks(fixed, ink, int(p["dust"]), 0.7).clamp(0, 1.3)
-    return back - (back - p["dark"]) * ink + p["noise"] * ink * white(rng, ink)
+    back = back.clamp_max(254.4) - 50 * specks(fixed, ink, [int(n) for n in devices.values("dust")], 0.7).clamp(0, 1.3)
+    return back - (back - p["dark"]) * ink + p["noise"] * ink * white(chance, ink)
 
 
-def _absorbed(touch: Touch, density: float, uneven: float, rng: np.random.Generator) -> Tensor:
+def _absorbed(touch: Touch, density: Tensor, uneven: Tensor, chance: Chance) -> Tensor:
     """Share of the light that is lost: the area touched, times how closely it touches."""
-    close = density + 0.45 * touch.load + 0.1 * touch.height.clamp_min(0) + uneven * mottle(rng, touch.area, 24)
+    close = density + 0.45 * touch.load + 0.1 * touch.height.clamp_min(0) + uneven * mottle(chance, touch.area, 24)
     return touch.area * close.clamp(0.3, 1)
 
 
-def _combed(ink: Tensor, contact: Tensor, shift: int, rng: np.random.Generator) -> Tensor:
-    """Odd rows, read a field later, displaced by `shift` pixels near the sides of the contact."""
-    if shift < 1:
-        return ink
-    moved = torch.roll(ink, shift if rng.random() < 0.5 else -shift, 1)
-    odd = (torch.arange(ink.shape[0], device=ink.device) % 2 == 1)[:, None]
+def _combed(ink: Tensor, contact: Tensor, shifts: list[int], chance: Chance) -> Tensor:
+    """Odd rows, read a field later, displaced by shifts > 0 pixels, either way, near the sides of the contact."""
+    signed = [max(shift, 0) * (1 if rng.random() < 0.5 else -1) for shift, rng in zip(shifts, chance, strict=True)]
+    moved = torch.stack([torch.roll(plane, shift, 1) for plane, shift in zip(ink, signed, strict=True)])
+    odd = (torch.arange(ink.shape[1], device=ink.device) % 2 == 1)[:, None]
     rim = broad_blur(contact, 10) < 0.66
     return torch.where(odd & rim, 0.75 * moved + 0.25 * ink, ink)

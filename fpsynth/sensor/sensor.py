@@ -1,6 +1,6 @@
 """Drawing a device of a kind, and rendering an impression with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,17 +10,18 @@ from torch import Tensor
 from fpsynth.errors import UserError
 from fpsynth.impression import Impression
 from fpsynth.sensor import capacitive, contactless, ink, latent, optical, thermal
-from fpsynth.sensor.device import Device, Ranges, draw_parameters
+from fpsynth.sensor.chance import Chance
+from fpsynth.sensor.device import Device, Devices, Ranges, draw_parameters
 from fpsynth.sensor.touch import Touch, touch
 from fpsynth.vocabulary import SURFACES
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A sensor kind: the ranges of its devices, and how one turns a touch into grey levels."""
+    """A sensor kind: the ranges of its devices, and how they turn touches into grey levels."""
 
     ranges: Ranges
-    expose: Callable[[Touch, Device, np.random.Generator], Tensor]
+    expose: Callable[[Touch, Devices, Chance], Tensor]
 
 
 KINDS = {
@@ -53,9 +54,25 @@ def render(impression: Impression, device: Device, rng: np.random.Generator) -> 
 
     On the impression's torch device; the same generator state gives the same image there.
     """
-    pressed = touch(impression, device.parameters, rng)
-    grey = _kind(device.sensor).expose(pressed, device, rng)
-    return grey.round().clamp(0, 255).to(torch.uint8)
+    return render_all([impression], [device], [rng])[0]
+
+
+def render_all(
+    impressions: Sequence[Impression], devices: Sequence[Device], rngs: Sequence[np.random.Generator]
+) -> Tensor:
+    """A batch of images (B, height, width) uint8, of impressions of one size: each is what render makes of it.
+
+    Images of one kind of sensor are rendered together.
+    """
+    first = impressions[0].ridges
+    images = torch.empty(len(impressions), *first.shape, dtype=torch.uint8, device=first.device)
+    for sensor in dict.fromkeys(device.sensor for device in devices):
+        which = [i for i, device in enumerate(devices) if device.sensor == sensor]
+        own = Devices(tuple(devices[i] for i in which), first.device)
+        chance = Chance.of([rngs[i] for i in which], first.device)
+        pressed = touch([impressions[i] for i in which], own.parameters, chance)
+        images[which] = _kind(sensor).expose(pressed, own, chance).round().clamp(0, 255).to(torch.uint8)
+    return images
 
 
 def _kind(sensor: str) -> Kind:

@@ -10,14 +10,15 @@ fills the valleys (Adams et al., "Finger pad friction and its role in grip and t
     area    = contact * sigmoid(gain (height + 0.9 load))
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from fpsynth.finger.fields import column
 from fpsynth.impression import Impression
+from fpsynth.sensor.chance import Chance
 from fpsynth.sensor.fields import grain, mottle
 
 ASPERITY, CLUSTER, LUMP = 1.0, 3.0, 6.5
@@ -32,7 +33,7 @@ WORN = 0.7
 
 @dataclass(frozen=True)
 class Touch:
-    """A capture at the surface, all planes (height, width) float32.
+    """Captures at the surface, all planes (B, height, width) float32.
 
     area     [0, 1], the share of a pixel that touches
     load     about [-1, 1], pressure and moisture together; 0 is usual
@@ -46,26 +47,30 @@ class Touch:
     contact: Tensor
 
 
-def touch(impression: Impression, parameters: Mapping[str, float], rng: np.random.Generator) -> Touch:
-    """Press the skin on a surface.
+def touch(impressions: Sequence[Impression], parameters: Mapping[str, Tensor], chance: Chance) -> Touch:
+    """Press the skin of each impression on a surface.
 
     Parameters: gain (sharpness), bias (of the load), rough (of the skin), detail (how much of pores and edges shows).
     """
-    load = 0.8 * impression.moisture + 0.9 * (impression.pressure - 0.5) + parameters["bias"]
-    height = (1 - 0.5 * impression.wear) * impression.ridges + parameters["detail"] * impression.detail
-    rough = impression.roughness * parameters["rough"] * _patches(rng, height, impression.roughness)
-    rough = rough * (1 + STIFF * (-load).clamp_min(0)) + WORN * impression.wear
-    raised = height + rough * _asperities(rng, height) + 0.9 * load
-    area = impression.contact * torch.sigmoid(parameters["gain"] * raised)
-    return Touch(area, load, height, impression.contact)
+    rows = [(i.ridges, i.detail, i.contact, i.pressure, i.moisture, i.wear) for i in impressions]
+    ridges, detail, contact, pressure, moisture, wear = (torch.stack(planes) for planes in zip(*rows, strict=True))
+    roughness = column([i.roughness for i in impressions], ridges.device)
+    load = 0.8 * moisture + 0.9 * (pressure - 0.5) + parameters["bias"]
+    height = (1 - 0.5 * wear) * ridges + parameters["detail"] * detail
+    rough = roughness * parameters["rough"] * _patches(chance, height, roughness)
+    rough = rough * (1 + STIFF * (-load).clamp_min(0)) + WORN * wear
+    raised = height + rough * _asperities(chance, height) + 0.9 * load
+    return Touch(contact * torch.sigmoid(parameters["gain"] * raised), load, height, contact)
 
 
-def _patches(rng: np.random.Generator, like: Tensor, roughness: float) -> Tensor:
+def _patches(chance: Chance, like: Tensor, roughness: Tensor) -> Tensor:
     """How many times rougher than usual each place is; rougher skin is also the more uneven."""
     spread = PATCHY * roughness
-    return (spread * mottle(rng, like, PATCH) - 0.5 * spread**2).exp()
+    return (spread * mottle(chance, like, PATCH) - 0.5 * spread**2).exp()
 
 
-def _asperities(rng: np.random.Generator, like: Tensor) -> Tensor:
+def _asperities(chance: Chance, like: Tensor) -> Tensor:
     """Unit variance: fine asperities, their clusters, and the unevenness along a ridge."""
-    return 0.55 * grain(rng, like, ASPERITY) + 0.6 * mottle(rng, like, CLUSTER) + 0.58 * mottle(rng, like, LUMP)
+    return (
+        0.55 * grain(chance, like, ASPERITY) + 0.6 * mottle(chance, like, CLUSTER) + 0.58 * mottle(chance, like, LUMP)
+    )

@@ -1,13 +1,14 @@
 """The bank: captures of virtual fingers by virtual sensors, rendered once to disk, chunk by chunk.
 
 A chunk is 64 images: 16 fingers x 4 captures on 8 devices of 8 images each, always of different fingers, so that every
-image has style references (the same device, another finger) in its own chunk. A chunk depends on (seed, index) only.
+image has style references (the same device, another finger) in its own chunk. A chunk depends on (seed, index) only,
+but for its noise, which a GPU draws otherwise than a CPU.
 """
 
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,10 +20,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeIn
 
 from fpsynth.conditioning.planes import control_planes
 from fpsynth.errors import UserError
-from fpsynth.finger import make_finger
-from fpsynth.impression import CaptureSettings, capture
+from fpsynth.finger import Finger, make_fingers
+from fpsynth.impression import CaptureSettings, capture_all
 from fpsynth.rng import Stream, generator
-from fpsynth.sensor import Device, draw_device, render
+from fpsynth.sensor import Device, draw_device, render_all
 from fpsynth.vocabulary import ACQUISITIONS, PATTERNS, PRESSURES, QUALITIES, SENSORS, SKINS
 
 FINGERS = 16
@@ -30,6 +31,8 @@ CAPTURES = 4
 DEVICES = 8
 CHUNK = FINGERS * CAPTURES
 """Images a chunk."""
+BATCH = FINGERS
+"""Images rendered at once on a GPU. On a core one at a time is fastest: its planes stay in the cache."""
 SIZE = 512
 """Pixels: height and width of every image."""
 
@@ -124,8 +127,10 @@ def chunk_files(folder: Path, index: int) -> tuple[Path, Path, Path]:
 _PARTS = (("images", "npy"), ("planes", "npy"), ("labels", "json"))
 
 
-def build_bank(folder: Path, settings: BankSettings, say: Callable[[str], None] = print) -> None:
+def build_bank(folder: Path, settings: BankSettings, say: Callable[[str], None] = print, device: str = "cpu") -> None:
     """Render what is missing of the bank. Running it again goes on; more images may be asked for later.
+
+    On the CPU by settings.workers processes, on another torch device by this one in batches.
 
     Raises UserError when the folder holds a bank made with other settings.
     """
@@ -134,12 +139,23 @@ def build_bank(folder: Path, settings: BankSettings, say: Callable[[str], None] 
     missing = [i for i in range(settings.chunks) if not chunk_files(folder, i)[2].exists()]
     if not missing:
         return
+    written = _by_processes if device == "cpu" else _one_by_one
+    for done, _ in enumerate(written(folder, settings, missing, device), 1):
+        say(f"bank: {done} of {len(missing)} chunks of {CHUNK} images")
+
+
+def _by_processes(folder: Path, settings: BankSettings, missing: Sequence[int], device: str) -> Iterator[None]:
+    """Write chunks, each on one thread of a process of a pool."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(settings.workers, len(missing)), mp_context=context) as pool:
-        jobs = [pool.submit(write_chunk, folder, settings, index) for index in missing]
-        for done, job in enumerate(as_completed(jobs), 1):
-            job.result()
-            say(f"bank: {done} of {len(missing)} chunks of {CHUNK} images")
+    with ProcessPoolExecutor(min(settings.workers, len(missing)), context, torch.set_num_threads, (1,)) as pool:
+        jobs = [pool.submit(write_chunk, folder, settings, index, device) for index in missing]
+        yield from (job.result() for job in as_completed(jobs))
+
+
+def _one_by_one(folder: Path, settings: BankSettings, missing: Sequence[int], device: str) -> Iterator[None]:
+    for index in missing:
+        write_chunk(folder, settings, index, device)
+        yield
 
 
 def claim(path: Path, settings: Mapping[str, object]) -> None:
@@ -152,10 +168,9 @@ def claim(path: Path, settings: Mapping[str, object]) -> None:
         _replace(path, json.dumps(content, indent=1).encode())
 
 
-def write_chunk(folder: Path, settings: BankSettings, index: int) -> None:
-    """Render one chunk on one thread and put it in the folder, whole or not at all."""
-    torch.set_num_threads(1)
-    chunk = render_chunk(settings, index)
+def write_chunk(folder: Path, settings: BankSettings, index: int, device: str = "cpu") -> None:
+    """Render one chunk and put it in the folder, whole or not at all."""
+    chunk = render_chunk(settings, index, device=device)
     images, planes, labels = chunk_files(folder, index)
     for path, array in ((images, chunk.images), (planes, chunk.planes)):
         temporary = path.with_suffix(".part.npy")
@@ -170,27 +185,60 @@ def _replace(path: Path, data: bytes) -> None:
     os.replace(temporary, path)
 
 
-def render_chunk(settings: BankSettings, index: int, size: int = SIZE, count: int = CHUNK) -> Chunk:
-    """The first `count` images of chunk `index`, size x size. A function of the arguments and of nothing else."""
-    fingers = {}
-    devices = [draw_device_of(settings, index * DEVICES + d) for d in range(DEVICES)]
+@dataclass(frozen=True)
+class _Shot:
+    """One image to make: the capture `number` of the finger that the labels name, by a device."""
+
+    labels: Labels
+    number: int
+    device: Device
+
+
+def render_chunk(
+    settings: BankSettings, index: int, size: int = SIZE, count: int = CHUNK, device: str = "cpu"
+) -> Chunk:
+    """The first `count` images of chunk `index`, size x size, made on a torch device.
+
+    A function of the arguments and of nothing else.
+    """
+    shots, batch = _shots(settings, index)[:count], 1 if device == "cpu" else BATCH
+    fingers: dict[int, Finger] = {}
     images = np.empty((count, size, size), np.uint8)
     planes = np.empty((count, 3, size, size), np.uint8)
-    labels = []
-    for k in range(count):
-        identity, device = index * FINGERS + k % FINGERS, devices[k * DEVICES // CHUNK]
-        if identity not in fingers:
-            fingers[identity] = make_finger(
-                generator(settings.seed, Stream.FINGER, identity), draw_pattern(settings, identity)
-            )
-        label = draw_labels(settings, identity, k // FINGERS, device)
-        asked = CaptureSettings(size, size, 500, label.acquisition, label.quality, label.skin, label.pressure)
-        place = (identity, k // FINGERS)
-        impression = capture(fingers[identity], asked, generator(settings.seed, Stream.CAPTURE, *place))
-        images[k] = render(impression, device, generator(settings.seed, Stream.RENDER, *place)).numpy()
-        planes[k] = (control_planes(impression) * 255).round().to(torch.uint8).numpy()
-        labels.append(label)
-    return Chunk(images, planes, tuple(labels))
+    for part in (slice(start, start + batch) for start in range(0, count, batch)):
+        new = sorted({shot.labels.identity for shot in shots[part]} - fingers.keys())
+        fingers |= _grown(settings, new, device)
+        images[part], planes[part] = _taken(settings, shots[part], fingers, size)
+    return Chunk(images, planes, tuple(shot.labels for shot in shots))
+
+
+def _shots(settings: BankSettings, index: int) -> list[_Shot]:
+    devices = [draw_device_of(settings, index * DEVICES + d) for d in range(DEVICES)]
+    drawn = [(index * FINGERS + k % FINGERS, k // FINGERS, devices[k * DEVICES // CHUNK]) for k in range(CHUNK)]
+    return [_Shot(draw_labels(settings, *one), *one[1:]) for one in drawn]
+
+
+def _grown(settings: BankSettings, identities: Sequence[int], device: str) -> dict[int, Finger]:
+    if not identities:
+        return {}
+    rngs = [generator(settings.seed, Stream.FINGER, identity) for identity in identities]
+    patterns = [draw_pattern(settings, identity) for identity in identities]
+    return dict(zip(identities, make_fingers(rngs, patterns, [0] * len(rngs), device), strict=True))
+
+
+def _taken(
+    settings: BankSettings, shots: Sequence[_Shot], fingers: Mapping[int, Finger], size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A batch of images uint8 (B, size, size) and their planes uint8 (B, 3, size, size)."""
+    labels, places = [s.labels for s in shots], [(s.labels.identity, s.number) for s in shots]
+    asked = [CaptureSettings(size, size, 500, one.acquisition, one.quality, one.skin, one.pressure) for one in labels]
+    capturing, rendering = (
+        [generator(settings.seed, stream, *place) for place in places] for stream in (Stream.CAPTURE, Stream.RENDER)
+    )
+    impressions = capture_all([fingers[one.identity] for one in labels], asked, capturing)
+    images = render_all(impressions, [shot.device for shot in shots], rendering)
+    planes = torch.stack([(control_planes(one) * 255).round().to(torch.uint8) for one in impressions])
+    return images.cpu().numpy(), planes.cpu().numpy()
 
 
 def draw_device_of(settings: Mixture, number: int) -> Device:

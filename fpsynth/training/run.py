@@ -27,19 +27,24 @@ Settings = AutoencoderSettings | DenoiserSettings | AdapterSettings | DistillSet
 def train(
     stage: str, recipe: Path, overrides: Sequence[str], out: Path | None, device: str = "auto", say: Say | None = None
 ) -> None:
-    """Run a stage, or go on with it. Raises UserError for whatever its recipe has wrong."""
+    """Run a stage, or go on with it. Raises UserError for whatever its recipe has wrong.
+
+    device "auto" is a GPU where there is one, but for the bank, which all cores make together.
+    """
     if stage not in RUNNERS:
         raise UserError(f"unknown stage {stage!r}; stages are {', '.join(STAGES)}")
     document = read_document(recipe, overrides)
     found = document.data.get("stage")
     if found != stage:
         raise document.error(("stage",), f"is {found!r}, but the stage to run is {stage!r}")
-    RUNNERS[stage](document, _out(out, recipe), _device(device), say or _print)
+    chosen = "cpu" if (stage, device) == ("bank", "auto") else _device(device)
+    RUNNERS[stage](document, _out(out, recipe), chosen, say or _print)
 
 
 def _bank_stage(document: Document, out: Path, device: str, say: Say) -> None:
     data = {key: value for key, value in document.data.items() if key != "stage"}
-    build_bank(out, validate(Document(document.path, data, document.keys, document.values), BankSettings), say)
+    settings = validate(Document(document.path, data, document.keys, document.values), BankSettings)
+    build_bank(out, settings, say, device)
 
 
 def _autoencoder_stage(document: Document, out: Path, device: str, say: Say) -> None:

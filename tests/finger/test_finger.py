@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from fpsynth.errors import UserError
-from fpsynth.finger import MASTER_HEIGHT, MASTER_WIDTH, make_finger
+from fpsynth.finger import MASTER_HEIGHT, MASTER_WIDTH, make_finger, make_fingers
 from fpsynth.vocabulary import PATTERNS
 
 EXPECTED = {"tented_arch": (1, 1), "left_loop": (1, 1), "right_loop": (1, 1), "whorl": (2, 2), "double_loop": (2, 2)}
@@ -96,6 +96,15 @@ def test_same_generator_same_finger():
     a, b, c = (make_finger(np.random.default_rng(s), "whorl") for s in (5, 5, 6))
     assert a.minutiae == b.minutiae and a.ridges.equal(b.ridges) and a.detail.equal(b.detail)
     assert a.minutiae != c.minutiae
+
+
+def test_a_finger_is_the_same_alone_and_in_a_batch(fingers):
+    batch = make_fingers([np.random.default_rng(100 + i) for i in range(len(PATTERNS))], PATTERNS, [0] * len(PATTERNS))
+    for finger in batch:
+        alone = fingers[finger.pattern]
+        assert finger.minutiae == alone.minutiae and finger.singular == alone.singular
+        for plane in ("ridges", "detail", "orientation", "period"):
+            assert getattr(finger, plane).equal(getattr(alone, plane))
 
 
 def test_nist_finds_the_minutiae(fingers):

@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 
 from fpsynth.finger import make_finger
-from fpsynth.impression import CaptureSettings, capture
+from fpsynth.impression import CaptureSettings, capture, capture_all
 from fpsynth.vocabulary import ACQUISITIONS, QUALITIES
 from tests.impression import vortex
 
@@ -121,6 +121,22 @@ def test_same_seed_same_capture_other_seed_another(grown):
     one = capture(grown, PLAIN, rng(1))
     assert same(one, capture(grown, PLAIN, rng(1)))
     assert not torch.equal(one.ridges, capture(grown, PLAIN, rng(2)).ridges)
+
+
+def test_a_capture_is_the_same_alone_and_in_a_batch(grown, formula):
+    fingers = [grown, formula, grown, grown, formula]
+    settings = [
+        replace(PLAIN, acquisition=a, quality=q, variation=v)
+        for a, q, v in zip(ACQUISITIONS, QUALITIES, (0.0, 0.5, 1.0, 1.0, 2.0), strict=True)
+    ]
+    batch = capture_all(fingers, settings, [rng(i) for i in range(5)])
+    for i, shot in enumerate(batch):
+        assert same(shot, capture(fingers[i], settings[i], rng(i)))
+
+
+def test_captures_of_different_sizes_are_no_batch(grown):
+    with pytest.raises(ValueError, match="one size"):
+        capture_all([grown] * 2, [PLAIN, replace(PLAIN, width=256)], [rng(0), rng(1)])
 
 
 def test_variation_spreads_placement(grown):

@@ -7,10 +7,11 @@ import torch
 from fpsynth.errors import UserError
 from fpsynth.finger import make_finger
 from fpsynth.gate import available, judge
-from fpsynth.impression import CaptureSettings, capture
-from fpsynth.sensor import draw_device, render
+from fpsynth.impression import CaptureSettings, capture, capture_all
+from fpsynth.sensor import draw_device, render, render_all
+from fpsynth.sensor.chance import Chance
 from fpsynth.sensor.touch import touch
-from fpsynth.vocabulary import SENSORS, SURFACES
+from fpsynth.vocabulary import QUALITIES, SENSORS, SURFACES
 
 nist = pytest.mark.skipif(not available(), reason="nbis-python is not installed")
 
@@ -47,6 +48,34 @@ def test_same_draws_same_bytes(pressed, sensor):
     assert first.dtype == torch.uint8 and first.shape == (512, 512)
     assert torch.equal(first, image_of(pressed, sensor))
     assert not torch.equal(first, image_of(pressed, sensor, noise=5))
+
+
+def test_an_image_is_the_same_alone_and_in_a_batch(finger):
+    """All kinds together, two devices of each, captures of all qualities."""
+    settings = [CaptureSettings(256, 256, 250, quality=QUALITIES[i % 5]) for i in range(12)]
+    prints = capture_all([finger] * 12, settings, [rng(i) for i in range(12)])
+    devices = [draw_device(SENSORS[i % 6], rng(i)) for i in range(12)]
+    images = render_all(prints, devices, [rng(i) for i in range(12)])
+    assert images.dtype == torch.uint8 and images.shape == (12, 256, 256)
+    for i, image in enumerate(images):
+        assert torch.equal(image, render(prints[i], devices[i], rng(i)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("sensor", SENSORS)
+def test_renders_on_a_gpu_look_like_those_on_the_cpu(sensor):
+    """The same capture and device; noise differs, so means, spread and what is dark are compared."""
+    greys, truths = [], []
+    for device in ("cpu", "cuda"):
+        finger = make_finger(rng(5), "left_loop", device=device)
+        print_ = capture(finger, CaptureSettings(quality="excellent"), rng(1))
+        grey = image_of(print_, sensor)
+        assert grey.device.type == print_.contact.device.type == device
+        greys.append(grey.cpu().float())
+        truths.append(print_.minutiae)
+    assert len(truths[0]) == pytest.approx(len(truths[1]), abs=3)
+    assert greys[0].mean() == pytest.approx(float(greys[1].mean()), abs=10)
+    assert np.corrcoef(greys[0].flatten(), greys[1].flatten())[0, 1] > 0.5
 
 
 @pytest.mark.parametrize("sensor", SENSORS)
@@ -100,7 +129,8 @@ def test_load_fills_from_crests_to_valleys(finger):
         settings = CaptureSettings(quality="excellent", skin=skin, pressure="normal", variation=0.0)
         print_ = capture(finger, settings, rng(1))
         inside = print_.contact > 0.99
-        return float(touch(print_, parameters, rng(2)).area[inside].mean())
+        chance = Chance.of([rng(2)], print_.ridges.device)
+        return float(touch([print_], parameters, chance).area[0, inside].mean())
 
     assert share("dry") < share("normal") - 0.05 < share("wet") - 0.1
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
 from fpsynth.errors import DamagedFile, UserError
@@ -20,6 +21,24 @@ def test_a_chunk_is_a_function_of_its_seed_and_index():
     assert np.array_equal(one.images, more.images[:2]) and one.labels == more.labels[:2]
     other = render_chunk(BankSettings(images=64, seed=1), 3, 128, 2)
     assert not np.array_equal(one.images, other.images)
+
+
+def test_a_chunk_does_not_depend_on_its_batches(monkeypatch):
+    """The path of a GPU, taken on the CPU ("cpu:0" is the CPU by another name)."""
+    settings = BankSettings(images=64)
+    monkeypatch.setattr("fpsynth.training.bank.BATCH", 3)
+    one, many = (render_chunk(settings, 3, 128, 4, device) for device in ("cpu", "cpu:0"))
+    assert np.array_equal(one.images, many.images) and np.array_equal(one.planes, many.planes)
+    assert one.labels == many.labels
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_chunk_is_rendered_on_a_gpu():
+    settings = BankSettings(images=64)
+    here, there = (render_chunk(settings, 3, 256, 20, device) for device in ("cpu", "cuda"))
+    assert here.labels == there.labels
+    assert np.abs(here.planes.astype(int) - there.planes).mean() < 2
+    assert np.abs(here.images.mean((1, 2)) - there.images.mean((1, 2))).max() < 20
 
 
 def test_planes_show_where_the_ridges_are():
