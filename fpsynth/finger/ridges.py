@@ -34,6 +34,11 @@ def grow(noise: Tensor, orientation: Tensor, period: float, rounds: int) -> tupl
     return even, _quadrature(even, orientation)
 
 
+def enhance(wave: Tensor, orientation: Tensor, period: float) -> Tensor:
+    """Ridges of a print: what of wave (..., H, W) runs along the orientation with about this period, in samples."""
+    return _filtered(wave, _bank(wave.shape[-2], wave.shape[-1], period, wave.device), _weights(orientation))
+
+
 def _bank(height: int, width: int, period: float, device: torch.device) -> Tensor:
     """(2N+1, H, W/2+1): the radial band times 1, cos(2n phi), sin(2n phi) for n = 1..N."""
     fx, fy = frequencies(height, width, device)

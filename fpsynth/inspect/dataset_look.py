@@ -17,17 +17,22 @@ from fpsynth.inspect.asked import asked_shares, recipe_of
 from fpsynth.inspect.comparisons import Comparer, match
 from fpsynth.inspect.item import Fault
 from fpsynth.inspect.matching import Scores
-from fpsynth.inspect.record import Record
+from fpsynth.inspect.record import Extractor, Record
 from fpsynth.inspect.scan import Progress, Scan, Task, cache_folder, scan_all
 from fpsynth.inspect.source import ParquetUnit, Source, open_source
 
+OWN = (
+    "the extra 'judges' (nbis-python) is not installed: minutiae are found by fpsynth's own extractor, "
+    "and NFIQ2 and bozorth3 are left out"
+)
 SYSTEMATIC = 0.5
 """Share of the judged images with the same error in their truth that makes it an error of the dataset."""
 
 
 @dataclass(frozen=True)
 class Depth:
-    """How to look: judges (None: where they are installed), images in depth, ppi of plain folders, processes, cache."""
+    """How to look: judges (None: where installed, else fpsynth's own extractor; False: none of these), images in depth,
+    ppi of plain folders, processes, cache."""
 
     judges: bool | None = None
     limit: int = 2000
@@ -53,9 +58,9 @@ class DatasetLook:
 def look_at_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> DatasetLook:
     """Look at the dataset in path. Raises UserError where there is none, or where judges are asked for and missing."""
     manifest, faults, notices = _manifest(path)
-    judges = _judges(depth, notices)
+    extractor = _extractor(depth, notices)
     source = open_source(path, manifest)
-    scans = _scan(source, depth, judges, progress)
+    scans = _scan(source, depth, extractor, progress)
     records = [record for scan in scans for record in scan.records]
     for scan in scans:
         faults.extend(scan.faults)
@@ -64,7 +69,7 @@ def look_at_dataset(path: Path, depth: Depth, progress: Progress | None = None) 
     faults.extend(_whole(source, manifest, scans, records, shares))
     faults.extend(_wrong_truth(records))
     found = _figures(source, records, shares)
-    matching = match(records, comparer(depth, progress)) if judges else None
+    matching = match(records, comparer(depth, progress)) if extractor == "mindtct" else None
     if matching is not None:
         found["judges"] |= matching.figures
         faults.extend(matching.faults)
@@ -78,7 +83,7 @@ def scan_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> 
     if not path.is_dir():
         raise UserError(f"{path}: there is no such folder")
     source = open_source(path, None)
-    scans = _scan(source, depth, _judges(depth, []), progress)
+    scans = _scan(source, depth, _extractor(depth, []), progress)
     return [record for scan in scans for record in scan.records]
 
 
@@ -105,21 +110,25 @@ def _manifest(path: Path) -> tuple[dict[str, Any] | None, list[Fault], list[str]
     return manifest, [], []
 
 
-def _judges(depth: Depth, notices: list[str]) -> bool:
-    if depth.judges and not available():
+def _extractor(depth: Depth, notices: list[str]) -> Extractor | None:
+    """NIST's where it is installed, else our own with a notice; None where no judges are wanted."""
+    if depth.judges is False:
+        return None
+    if available():
+        return "mindtct"
+    if depth.judges:
         raise UserError("judges are asked for, but the extra 'judges' (nbis-python) is not installed")
-    if depth.judges is None and not available():
-        notices.append("not judged: the extra 'judges' (nbis-python) is not installed")
-    return available() if depth.judges is None else depth.judges
+    notices.append(OWN)
+    return "skeleton"
 
 
-def _scan(source: Source, depth: Depth, judges: bool, progress: Progress | None) -> list[Scan]:
+def _scan(source: Source, depth: Depth, extractor: Extractor | None, progress: Progress | None) -> list[Scan]:
     """One look at everything where that is little; else a light one, and one in depth at whole identities."""
     cache, workers = _cache(depth), _workers(depth)
 
     def tasks(samples: Mapping[int, frozenset[int]] | None) -> list[Task]:
         return [
-            Task(i, unit, None if samples is None else samples.get(i, frozenset()), judges, depth.ppi, cache)
+            Task(i, unit, None if samples is None else samples.get(i, frozenset()), extractor, depth.ppi, cache)
             for i, unit in enumerate(source.units)
         ]
 

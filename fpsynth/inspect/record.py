@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from fpsynth.gate.match import Tally
 from fpsynth.inspect.measure import Deep
+
+Extractor = Literal["mindtct", "skeleton"]
+"""Who finds minutiae: NIST's extractor, or fpsynth's own."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,8 @@ class Judged:
     """What NIST's tools say: NFIQ2 (None where it gives no score) and its measures, mindtct's minutiae.
 
     tally is (hits, truth, extra, strong) against the row's minutiae, None without them; template is nbis's own bytes,
-    from which bozorth3 gives the same scores as from the image; wrong names a systematic error in the truth.
+    from which bozorth3 gives the same scores as from the image; wrong names a systematic error in the truth. By
+    fpsynth's own extractor there are neither NFIQ2 nor a template.
     """
 
     nfiq2: int | None
@@ -22,6 +26,7 @@ class Judged:
     template: bytes
     tally: Tally | None = None
     wrong: str | None = None
+    extractor: Extractor = "mindtct"
 
 
 @dataclass(frozen=True)

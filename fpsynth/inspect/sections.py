@@ -19,7 +19,7 @@ def dataset_sections(figures: Mapping[str, Any]) -> list[Section]:
         Section("Images", list(_image(figures["image"]))),
         Section("Minutiae in the rows", list(_minutiae(figures["minutiae"]))),
         Section("Gate, when it was made", list(_gate(figures["gate"]))),
-        Section("Judged by NIST's tools", list(_judges(figures["judges"]))),
+        Section(_judged_by(figures["judges"]), list(_judges(figures["judges"]))),
         Section("Against the reference (its halves against each other)", list(_realism(figures.get("realism")))),
         Section("Against the training images", list(_privacy(figures.get("privacy")))),
     ]
@@ -89,12 +89,21 @@ def _gate(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "spurious", quart(figures["spurious"])
 
 
+EXTRACTORS = {"mindtct": "mindtct", "skeleton": "fpsynth's own extractor"}
+
+
+def _judged_by(figures: Mapping[str, Any]) -> str:
+    own = figures.get("extractor") == "skeleton"
+    return "Minutiae by fpsynth's own extractor (not NIST's)" if own else "Judged by NIST's tools"
+
+
 def _judges(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not figures:
         return
     yield "images", str(figures["images"])
-    yield "NFIQ2", quart(figures["nfiq2"])
-    yield "without a score", str(figures["nfiq2_unscored"])
+    if "nfiq2" in figures:
+        yield "NFIQ2", quart(figures["nfiq2"])
+        yield "without a score", str(figures["nfiq2_unscored"])
     yield "minutiae found", quart(figures["minutiae"])
     if "truth" in figures:
         truth = figures["truth"]
@@ -109,9 +118,9 @@ def _judges(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _scores(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     mated, other = figures["mated"], figures["non_mated"]
     yield "mated scores", quart(mated)
-    yield "  pairs", f"{mated['pairs']} of {mated['possible']}"
+    yield "mated pairs", f"{mated['pairs']} of {mated['possible']}"
     yield "non-mated scores", f"{other['mean']:g} (99th percentile {other['p99']:g}, most {other['most']:g})"
-    yield "  pairs", f"{other['pairs']} of {other['possible']}"
+    yield "non-mated pairs", f"{other['pairs']} of {other['possible']}"
     yield "equal error rate", _interval(figures["eer"])
     for far, text in (("0.01", "1 %"), ("0.001", "0.1 %")):
         yield f"TAR at FAR {text}", _interval(figures[f"tar_at_far_{far}"])
