@@ -104,8 +104,8 @@ def det(scores: Scores) -> bytes:
         axes.plot([least, 1], [least, 1], color=GREY, linewidth=1)
         axes.step(np.maximum(false, least), np.maximum(missed, least), color=BLUE, where="post", clip_on=False)
         told = f"equal error rate {rates(scores.mated, scores.non_mated)['eer']:.2%}"
-        pairs = f"{len(scores.mated)} mated, {len(scores.non_mated)} non-mated pairs"
-        axes.text(0.97, 0.97, f"{told}\n{pairs}", transform=axes.transAxes, ha="right", va="top")
+        text = f"{told}\n{len(scores.mated)} mated, {len(scores.non_mated)} non-mated pairs"
+        axes.text(0.97, 0.97, text, transform=axes.transAxes, ha="right", va="top", backgroundcolor="white")
         axes.set(xscale="log", yscale="log", xlim=(least, 1), ylim=(least, 1), ylabel="false non-match rate")
 
     return chart("Error trade-off (DET)", "false match rate", draw)

@@ -18,7 +18,7 @@ HIT, MISSED, EXTRA = (0, 160, 75), (240, 120, 0), (170, 50, 210)
 """Colours of minutiae: true and found, true and not found, found and not true."""
 TRUE, FOUND = (220, 30, 60), (30, 110, 220)
 """True ones where nothing was extracted, found ones where there is no truth."""
-RADIUS, TAIL, LINE = 6, 16, 2
+RADIUS, TAIL, LINE = 8, 20, 3
 BORDER = 16
 """Pixels that are left around a print."""
 
@@ -63,12 +63,13 @@ def with_minutiae(
 
 
 def _square(image: np.ndarray) -> tuple[int, int, int]:
-    """Left, top and side of a square that holds the foreground, or the image where it has none."""
+    """Left, top and side of a square around the foreground, inside the image where it fits; the image without one."""
     rows, columns = (np.flatnonzero(foreground(image).any(axis)) for axis in (1, 0))
     if not len(rows):
         return 0, 0, max(image.shape)
-    top, left = max(int(rows[0]) - BORDER, 0), max(int(columns[0]) - BORDER, 0)
-    return left, top, max(int(rows[-1]) - top, int(columns[-1]) - left) + BORDER
+    side = min(int(max(np.ptp(rows), np.ptp(columns))) + 2 * BORDER, max(image.shape))
+    left, top = ((int(own[0]) + int(own[-1]) - side) // 2 for own in (columns, rows))
+    return max(min(left, image.shape[1] - side), 0), max(min(top, image.shape[0] - side), 0), side
 
 
 def _marks(

@@ -44,10 +44,11 @@ figure { margin: 0; background: #fff; border: 1px solid #dde3e8; border-radius: 
 figure img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block }
 figcaption { font-size: 12px; color: #5b6670; padding-top: 4px; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100% } td { padding: 3px 8px; border-top: 1px solid #edf0f3; font-size: 14px }
-td:first-child { color: #5b6670; white-space: nowrap; width: 1% } pre { overflow-x: auto; font-size: 13px; margin: 0 }
+td:first-child { color: #5b6670; white-space: nowrap; width: 1% } 
+pre { columns: 300px; font-size: 13px; margin: 0; white-space: pre-wrap }
 .key b { display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin: 0 4px 0 12px }
-@media (max-width: 900px) { .tables { columns: 1 } .sheet { grid-template-columns: repeat(3, 1fr) }
-.sheet.finger { grid-template-columns: repeat(2, 1fr) } }
+@media (max-width: 900px) { .tables { columns: 1 } .sheet.finger { grid-template-columns: repeat(2, 1fr) } }
+@media (max-width: 600px) { .sheet { grid-template-columns: repeat(2, 1fr) } }
 """
 
 
@@ -168,7 +169,7 @@ def _fingers(look: DatasetLook) -> str:
             item = items[record.unit, record.number]
             drawn = with_minutiae(decode(item.encoded), item.minutiae, record.judged, record.ppi)
             cells.append(_cell(drawn, _caption(record)))
-        sheets.append(f'<h3>{escape(row[0].identity)}</h3><div class="sheet finger">{"".join(cells)}</div>')
+        sheets.append(f'<h3>Finger {escape(row[0].identity)}</h3><div class="sheet finger">{"".join(cells)}</div>')
     return "".join(sheets)
 
 

@@ -202,8 +202,22 @@ def test_judges_that_are_asked_for_and_missing(dataset: Path, monkeypatch: pytes
     monkeypatch.setattr("fpsynth.inspect.dataset_look.available", lambda: False)
     with pytest.raises(UserError, match="judges"):
         inspect_path(dataset, Options(judges=True, cache=False))
+
+
+def test_without_the_extra_our_own_extractor_is_used_and_named(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("fpsynth.inspect.dataset_look.available", lambda: False)
     seen = inspect_path(dataset, Options(cache=False, workers=1))
-    assert any("not judged" in notice for notice in seen.notices) and not seen.figures["judges"]
+    judges = seen.figures["judges"]
+    assert (judges["extractor"], judges["images"], judges["truth"]["images"]) == ("skeleton", 18, 18)
+    assert judges["truth"]["recall"] > 0.95 and judges["truth"]["spurious"] < 0.05
+    assert not {"nfiq2", "bozorth3"} & set(judges)
+    assert any("fpsynth's own extractor" in notice for notice in seen.notices) and not seen.faults
+    seen.show()
+    out = capsys.readouterr().out
+    assert "fpsynth's own extractor (not NIST's)" in out and "NFIQ2  " not in out
+    assert inspect_path(dataset, QUICK).figures["judges"] == {}
 
 
 def test_a_large_parquet_file_is_cut_between_its_row_groups(tmp_path: Path) -> None:
