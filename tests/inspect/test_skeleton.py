@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fpsynth.finger import make_finger
-from fpsynth.gate.match import compare
+from fpsynth.gate.match import Tally, compare
 from fpsynth.impression import CaptureSettings, capture
 from fpsynth.inspect.skeleton import extract
 from fpsynth.minutiae import Minutia
@@ -18,7 +18,7 @@ from tests.prints import grid, kinds, planted
 def test_angle_and_place_are_exact(angle: float, y: float) -> None:
     (found,) = extract(planted(kinds([Minutia(260.0, y, angle, "ending")])), 500)
     assert abs(found.x - 260) <= 3 and abs(found.y - y) <= 2
-    assert abs((found.angle - angle + 180) % 360 - 180) <= 5
+    assert abs((found.angle - angle + 180) % 360 - 180) <= 8
     assert found.reliability > 0.5
 
 
@@ -30,13 +30,16 @@ def test_all_of_a_grid_and_nothing_else_at_any_resolution(ppi: int) -> None:
     assert (tally.recall, tally.spurious) == (1, 0)
 
 
-@pytest.mark.parametrize("seed", [3, 4])
-def test_prints_of_an_optical_sensor(seed: int) -> None:
+def optical(seed: int) -> Tally:
     rng = np.random.default_rng(seed)
     impression = capture(make_finger(np.random.default_rng(seed), "whorl"), CaptureSettings(), rng)
     image = render(impression, draw_device("optical", rng), rng).numpy()
-    tally = compare(impression.minutiae, extract(image, 500))
-    assert tally.recall >= 0.8 and tally.spurious <= 0.3 and tally.truth > 20
+    return compare(impression.minutiae, extract(image, 500))
+
+
+def test_prints_of_an_optical_sensor() -> None:
+    total = Tally(*np.sum([optical(seed) for seed in range(3, 8)], 0))
+    assert total.recall >= 0.8 and total.spurious <= 0.15
 
 
 @pytest.mark.parametrize("shape", [(512, 512), (20, 20), (8, 300)])
