@@ -54,11 +54,11 @@ def _shares(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "p (chi-square)", f"{figures['p']:.2g}"
 
 
-def quart(figures: Mapping[str, float], unit: str = "") -> str:
+def quart(figures: Mapping[str, float]) -> str:
     """Mean and quartiles in one line."""
     if not figures:
         return "-"
-    return f"{figures['mean']:g}{unit} (quartiles {figures['q1']:g}, {figures['median']:g}, {figures['q3']:g})"
+    return f"mean {figures['mean']:g}, quartiles {figures['q1']:g}, {figures['median']:g}, {figures['q3']:g}"
 
 
 def _image(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -68,7 +68,7 @@ def _image(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "measured in depth", f"{figures['measured']} images"
         yield "foreground, mm2", quart(figures["foreground_mm2"])
         yield "ridge period, px", quart(figures["ridge_period"])
-        yield "its spread inside", quart(figures["ridge_period_spread"])
+        yield "  spread in an image", quart(figures["ridge_period_spread"])
 
 
 def _minutiae(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -112,14 +112,14 @@ def _judges(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "under half found", f"{truth['images_under_half']} of {truth['images']} images"
     if "bozorth3" in figures:
         yield from _scores(figures["bozorth3"])
-        yield "fingers, no match", str(figures["identities_without_a_match"])
+        yield "fingers without match", str(figures["identities_without_a_match"])
 
 
 def _scores(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     mated, other = figures["mated"], figures["non_mated"]
     yield "mated scores", quart(mated)
     yield "mated pairs", f"{mated['pairs']} of {mated['possible']}"
-    yield "non-mated scores", f"{other['mean']:g} (99th percentile {other['p99']:g}, most {other['most']:g})"
+    yield "non-mated scores", f"mean {other['mean']:g}, 99th percentile {other['p99']:g}, most {other['most']:g}"
     yield "non-mated pairs", f"{other['pairs']} of {other['possible']}"
     yield "equal error rate", _interval(figures["eer"])
     for far, text in (("0.01", "1 %"), ("0.001", "0.1 %")):
