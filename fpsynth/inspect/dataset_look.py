@@ -151,14 +151,16 @@ def _total(source: Source) -> int:
 
 
 def _sample(records: Sequence[Record], limit: int) -> dict[int, frozenset[int]]:
-    """Image numbers by unit: identities evenly over the dataset, whole, up to the limit."""
+    """Image numbers by unit: identities evenly over the dataset, whole but for very large ones, up to the limit."""
     sizes = Counter(record.identity for record in records)
     names = list(sizes)
     count = max(2, limit * len(names) // max(len(records), 1))
-    chosen = {names[i * len(names) // count] for i in range(min(count, len(names)))}
+    count = min(count, len(names))
+    room = dict.fromkeys((names[i * len(names) // count] for i in range(count)), max(2, 2 * limit // count))
     samples: dict[int, set[int]] = defaultdict(set)
     for record in records:
-        if record.identity in chosen:
+        if room.get(record.identity, 0):
+            room[record.identity] -= 1
             samples[record.unit].add(record.number)
     return {unit: frozenset(numbers) for unit, numbers in samples.items()}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from fpsynth.gate.match import Tally
@@ -29,7 +30,7 @@ class Judged:
     extractor: Extractor = "mindtct"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One image. unit and number: where it came from. deep and judged are there for the images of the sample."""
 
@@ -54,6 +55,16 @@ class Record:
     judged: Judged | None = None
 
 
+def shared(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same object for equal facts (keys and plain values): a large dataset says the same of many images."""
+    return _shared(tuple(facts.items()))
+
+
+@lru_cache(4096)
+def _shared(facts: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    return dict(facts)
+
+
 def to_json(record: Record) -> dict[str, Any]:
     """A record as JSON holds it."""
     content = asdict(record)
@@ -69,4 +80,5 @@ def from_json(content: dict[str, Any], unit: int) -> Record:
         tally = None if judged["tally"] is None else Tally(*judged["tally"])
         judged = Judged(**{**judged, "template": bytes.fromhex(judged["template"]), "tally": tally})
     deep = None if content["deep"] is None else Deep(*content["deep"])
-    return Record(**{**content, "unit": unit, "judged": judged, "deep": deep})
+    words, gate = shared(content["words"]), content["gate"] and shared(content["gate"])
+    return Record(**{**content, "unit": unit, "words": words, "gate": gate, "judged": judged, "deep": deep})

@@ -19,7 +19,7 @@ from fpsynth.inspect.check import check_item
 from fpsynth.inspect.item import Fault, Item, as_dict
 from fpsynth.inspect.judges import judge
 from fpsynth.inspect.measure import decode, deep, light
-from fpsynth.inspect.record import Extractor, Record, from_json, to_json
+from fpsynth.inspect.record import Extractor, Record, from_json, shared, to_json
 from fpsynth.inspect.source import Unit
 
 VERSION = 2
@@ -140,10 +140,10 @@ def _record(task: Task, number: int, item: Item, image: Any) -> tuple[Record, li
         **facts._asdict(),
         split=item.split,
         subject=item.subject,
-        words=dict(item.words),
+        words=shared(item.words),
         truth=None if item.minutiae is None else len(item.minutiae),
         endings=None if item.minutiae is None else sum(m.kind == "ending" for m in item.minutiae),
-        gate=item.gate,
+        gate=item.gate and shared(item.gate),
         deep=deep(image, ppi) if chosen else None,
         judged=judge(task.extractor, image, ppi, item.minutiae) if chosen and task.extractor else None,
     )
