@@ -11,10 +11,12 @@ from PIL import Image
 
 from fpsynth.dataset import Row
 from fpsynth.gate import available
-from fpsynth.inspect.figures import chi_square
+from fpsynth.inspect.asked import asked_shares
+from fpsynth.inspect.figures import chi_square, share_figures, word_counts
+from fpsynth.inspect.integrity import check_shares
 from fpsynth.inspect.judges import explain, find_minutiae
 from fpsynth.inspect.look import Look, Options, inspect_path
-from fpsynth.inspect.record import Extractor
+from fpsynth.inspect.record import Extractor, Record
 from fpsynth.minutiae import Minutia
 from fpsynth.vocabulary import NATURAL_SHARES
 from tests.inspect.population import SIDE, build, row
@@ -195,6 +197,21 @@ def test_shares_that_are_off(tmp_path: Path) -> None:
     (root / "manifest.json").write_text(json.dumps(content))
     (text,) = found(look(root), "shares")
     assert text.startswith("sensor") and "asked" in text
+
+
+@pytest.mark.parametrize(("arches", "faults"), [(37, 0), (110, 1)])
+def test_class_shares_that_are_off(arches: int, faults: int) -> None:
+    rest = {name: share for name, share in NATURAL_SHARES.items() if name != "arch"}
+    rng, names = np.random.default_rng(0), ["arch"] * arches
+    names += rng.choice(list(rest), 1000 - arches, p=np.array(list(rest.values())) / sum(rest.values())).tolist()
+    records = [
+        Record(0, i, str(i), str(i), 0, 1, 1, 500, 0, 0, str(i), words={"pattern": name, "finger": "unknown"})
+        for i, name in enumerate(names)
+    ]
+    asked = asked_shares({"finger": {"pattern": "natural"}}, records)
+    found = list(check_shares(share_figures(word_counts(records), asked)))
+    assert len(found) == faults
+    assert all("pattern: arch is 11.0% where 3.7% was asked for" in str(fault) for fault in found)
 
 
 def test_class_shares_of_many_identities() -> None:
