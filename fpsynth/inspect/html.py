@@ -95,7 +95,8 @@ def _tiles(look: DatasetLook) -> str:
     if judges.get("nfiq2"):
         tiles.append(("NFIQ2, mean", round(judges["nfiq2"]["mean"])))
     if "truth" in judges:
-        tiles.append(("true minutiae found", f"{judges['truth']['recall']:.0%}"))
+        extractor = EXTRACTORS[judges["extractor"]]
+        tiles.append((f"true minutiae found by {extractor}", f"{judges['truth']['recall']:.0%}"))
         tiles.append(("found, not true", f"{judges['truth']['spurious']:.0%}"))
     if "bozorth3" in judges:
         tiles.append(("equal error rate", f"{judges['bozorth3']['eer']['value']:.1%}"))

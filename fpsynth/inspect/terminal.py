@@ -27,18 +27,22 @@ def show_sections(
                 console.print(Text.assemble((head, "dim"), text))
         console.print()
     for line in fault_lines(faults):
-        console.print(Text(line, style="red"))
+        console.print(Text("\n".join(_rows(line, console.width, "  ")), style="red"))
     for notice in notices:
-        console.print(Text(f"Note: {notice}", style="yellow"))
+        console.print(Text("\n".join(_rows(f"Note: {notice}", console.width, "  ")), style="yellow"))
     if not faults:
         console.print(Text(sound, style="green"))
 
 
 def _wrapped(name: str, value: str, column: int, width: int) -> Iterator[tuple[str, str]]:
     """A name and its value from this column on, on as many lines as it takes; no blanks at the end of a line."""
-    rows = [row for line in value.splitlines() for row in textwrap.wrap(line, max(width - column, 20))]
+    rows = [row for line in value.splitlines() for row in _rows(line, max(width - column, 20))]
     yield (name.ljust(column), rows[0]) if rows else (name, "")
     yield from ((" " * column, row) for row in rows[1:])
+
+
+def _rows(text: str, width: int, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def fault_lines(faults: Sequence[Fault]) -> list[str]:

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import shutil
 import subprocess
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -48,6 +49,15 @@ def test_report_is_self_contained(tmp_path: Path, judges: bool) -> None:
     assert text.count("data:image/jpeg") >= 15 + 12 and "left_loop" in text
     assert ("equal error rate" in text) is judges and text.count("data:image/svg") >= (9 if judges else 5)
     assert len(text) < 5_000_000
+
+
+def test_report_names_our_own_extractor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fpsynth.inspect.dataset_look.available", lambda: False)
+    out = tmp_path / "r.html"
+    inspect_path(build(tmp_path / "o", sidecars=()), Options(cache=False, workers=1, html=out))
+    text = unescape(out.read_text())
+    assert "true, and found by fpsynth's own extractor" in text and "fpsynth's own extractor (not NIST's)" in text
+    assert "mindtct" not in text and "NFIQ2 and bozorth3 are left out" in text
 
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
