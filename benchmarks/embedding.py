@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from fpsynth.embedding import load_embedder
+from fpsynth.embedding.embedder import load_embedder
 from fpsynth.gate.extractor import at_500, extractor
 from fpsynth.inspect.comparisons import Comparer
 from fpsynth.inspect.matching import draw_pairs, rates

@@ -55,7 +55,7 @@ class Console:
         if self.mode != "human" or not sys.stderr.isatty():
             yield None
             return
-        with _bar(0, "") as progress:
+        with _bar(0, "", passing=True) as progress:
             yield progress.watch
 
 
@@ -129,7 +129,7 @@ class _Bar(Progress):
 
 
 @contextmanager
-def _bar(total: int, unit: str) -> Iterator["_Bar"]:
+def _bar(total: int, unit: str, passing: bool = False) -> Iterator["_Bar"]:
     from rich import progress as parts
     from rich.console import Console as Screen
 
@@ -143,7 +143,7 @@ def _bar(total: int, unit: str) -> Iterator["_Bar"]:
         parts.TextColumn("left"),
         parts.TimeRemainingColumn(),
     )
-    with parts.Progress(*columns, console=Screen(file=sys.stderr)) as bar:
+    with parts.Progress(*columns, console=Screen(file=sys.stderr), transient=passing) as bar:
         bar.add_task("starting", total=total)
         yield _Bar(total, unit, Console(), bar=bar)
 

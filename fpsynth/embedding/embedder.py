@@ -1,6 +1,5 @@
 """Grey images of any size and resolution -> vectors, with the bundled network or another."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +12,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from fpsynth.embedding.bundled import CONFIG, WEIGHTS, default_embedding
 from fpsynth.embedding.network import PPI, SIZE, EmbeddingNetwork, normalised
 from fpsynth.errors import DamagedFile, UserError
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
 BATCH = 16
-
-
-def default_embedding() -> Path:
-    """The bundled network's folder."""
-    return Path(__file__).parent.parent / "weights" / "embedding"
 
 
 class Description(NamedTuple):
@@ -35,11 +29,10 @@ class Description(NamedTuple):
 
 @dataclass(frozen=True)
 class Embedder:
-    """A trained network. digest names its weights."""
+    """A trained network; size is the length of its identity vectors."""
 
     network: EmbeddingNetwork
     size: int
-    digest: str
 
     @torch.inference_mode()
     def describe(self, images: Sequence[np.ndarray], ppi: float = 500) -> Description:
@@ -90,5 +83,4 @@ def load_embedder(folder: Path | None = None, device: str = "cpu") -> Embedder:
         raise DamagedFile(
             f"{folder}: not a readable fingerprint embedding: {' '.join(str(error).split())[:200]}"
         ) from None
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    return Embedder(network.eval().to(device), size, digest)
+    return Embedder(network.eval().to(device), size)

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from fpsynth.errors import UserError
-from fpsynth.inspect.matching import Scores, det_curve
+from fpsynth.inspect.matching import Scores, det_curve, rates
 
+ROOM = 5
+"""Bars that a chart of shares has room for, at least: one bar alone is no thicker."""
 BLUE, ORANGE, GREY = "#2563a8", "#d97b29", "#c5ccd3"
 STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -80,6 +82,7 @@ def shares(title: str, figures: Mapping[str, Any]) -> bytes:
         asked = [(p, 100 * told["asked"]) for p, (_, told) in zip(places, words, strict=True) if "asked" in told]
         if asked:
             axes.plot([v for _, v in asked], [p for p, _ in asked], "|", color=ORANGE, markersize=14, markeredgewidth=3)
+        axes.set_ylim(min(-0.6, len(words) - ROOM - 0.4), len(words) - 0.4)
         axes.set_yticks(places, [word.replace("_", " ") for word, _ in words])
 
     return chart(title, "% (orange: asked for)" if any("asked" in t for _, t in words) else "%", draw)
@@ -99,7 +102,10 @@ def det(scores: Scores) -> bytes:
 
     def draw(axes: Any) -> None:
         axes.plot([least, 1], [least, 1], color=GREY, linewidth=1)
-        axes.step(np.maximum(false, least), np.maximum(missed, least), color=BLUE, where="post")
+        axes.step(np.maximum(false, least), np.maximum(missed, least), color=BLUE, where="post", clip_on=False)
+        told = f"equal error rate {rates(scores.mated, scores.non_mated)['eer']:.2%}"
+        text = f"{told}\n{len(scores.mated)} mated, {len(scores.non_mated)} non-mated pairs"
+        axes.text(0.97, 0.97, text, transform=axes.transAxes, ha="right", va="top", backgroundcolor="white")
         axes.set(xscale="log", yscale="log", xlim=(least, 1), ylim=(least, 1), ylabel="false non-match rate")
 
     return chart("Error trade-off (DET)", "false match rate", draw)

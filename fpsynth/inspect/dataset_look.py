@@ -17,17 +17,22 @@ from fpsynth.inspect.asked import asked_shares, recipe_of
 from fpsynth.inspect.comparisons import Comparer, match, match_prints
 from fpsynth.inspect.item import Fault
 from fpsynth.inspect.matching import Scores
-from fpsynth.inspect.record import Record
+from fpsynth.inspect.record import Extractor, Record
 from fpsynth.inspect.scan import Progress, Scan, Task, cache_folder, scan_all
 from fpsynth.inspect.source import ParquetUnit, Source, open_source
 
+OWN = (
+    "the extra 'judges' (nbis-python) is not installed: minutiae are found by fpsynth's own extractor, "
+    "and NFIQ2 and bozorth3 are left out"
+)
 SYSTEMATIC = 0.5
 """Share of the judged images with the same error in their truth that makes it an error of the dataset."""
 
 
 @dataclass(frozen=True)
 class Depth:
-    """How to look: judges (None: where they are installed), images in depth, ppi of plain folders, processes, cache."""
+    """How to look: judges (None: where installed, else fpsynth's own extractor; False: none of these), images in depth,
+    ppi of plain folders, processes, cache."""
 
     judges: bool | None = None
     limit: int = 2000
@@ -57,9 +62,9 @@ class DatasetLook:
 def look_at_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> DatasetLook:
     """Look at the dataset in path. Raises UserError where there is none, or where judges are asked for and missing."""
     manifest, faults, notices = _manifest(path)
-    judges = _judges(depth, notices)
+    extractor = _extractor(depth, notices)
     source = open_source(path, manifest)
-    scans = _scan(source, depth, judges, progress)
+    scans = _scan(source, depth, extractor, progress)
     records = [record for scan in scans for record in scan.records]
     for scan in scans:
         faults.extend(scan.faults)
@@ -68,17 +73,17 @@ def look_at_dataset(path: Path, depth: Depth, progress: Progress | None = None) 
     faults.extend(_whole(source, manifest, scans, records, shares))
     faults.extend(_wrong_truth(records))
     found = _figures(source, records, shares)
-    own = match_prints(records)
+    own, judged = match_prints(records), extractor == "mindtct"
     found["embedding"] = own.figures if own is not None else {}
-    matching = match(records, comparer(depth, progress)) if judges else own
+    matching = match(records, comparer(depth, progress)) if judged else own
     scores = None
     if matching is not None:
         scores = matching.scores
         faults.extend(matching.faults)
         notices.extend(matching.notices)
-        if judges:
+        if judged:
             found["judges"] |= matching.figures
-    return DatasetLook(path, source, recipe, found, records, scores, judges, faults, notices)
+    return DatasetLook(path, source, recipe, found, records, scores, judged, faults, notices)
 
 
 def scan_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> list[Record]:
@@ -86,7 +91,7 @@ def scan_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> 
     if not path.is_dir():
         raise UserError(f"{path}: there is no such folder")
     source = open_source(path, None)
-    scans = _scan(source, depth, _judges(depth, []), progress)
+    scans = _scan(source, depth, _extractor(depth, []), progress)
     return [record for scan in scans for record in scan.records]
 
 
@@ -113,21 +118,25 @@ def _manifest(path: Path) -> tuple[dict[str, Any] | None, list[Fault], list[str]
     return manifest, [], []
 
 
-def _judges(depth: Depth, notices: list[str]) -> bool:
-    if depth.judges and not available():
+def _extractor(depth: Depth, notices: list[str]) -> Extractor | None:
+    """NIST's where it is installed, else our own with a notice; None where no judges are wanted."""
+    if depth.judges is False:
+        return None
+    if available():
+        return "mindtct"
+    if depth.judges:
         raise UserError("judges are asked for, but the extra 'judges' (nbis-python) is not installed")
-    if depth.judges is None and not available():
-        notices.append("not judged: the extra 'judges' (nbis-python) is not installed")
-    return available() if depth.judges is None else depth.judges
+    notices.append(OWN)
+    return "skeleton"
 
 
-def _scan(source: Source, depth: Depth, judges: bool, progress: Progress | None) -> list[Scan]:
+def _scan(source: Source, depth: Depth, extractor: Extractor | None, progress: Progress | None) -> list[Scan]:
     """One look at everything where that is little; else a light one, and one in depth at whole identities."""
     cache, workers = _cache(depth), _workers(depth)
 
     def tasks(samples: Mapping[int, frozenset[int]] | None) -> list[Task]:
         return [
-            Task(i, unit, None if samples is None else samples.get(i, frozenset()), judges, depth.ppi, cache)
+            Task(i, unit, None if samples is None else samples.get(i, frozenset()), extractor, depth.ppi, cache)
             for i, unit in enumerate(source.units)
         ]
 
@@ -150,14 +159,16 @@ def _total(source: Source) -> int:
 
 
 def _sample(records: Sequence[Record], limit: int) -> dict[int, frozenset[int]]:
-    """Image numbers by unit: identities evenly over the dataset, whole, up to the limit."""
+    """Image numbers by unit: identities evenly over the dataset, whole but for very large ones, up to the limit."""
     sizes = Counter(record.identity for record in records)
     names = list(sizes)
     count = max(2, limit * len(names) // max(len(records), 1))
-    chosen = {names[i * len(names) // count] for i in range(min(count, len(names)))}
+    count = min(count, len(names))
+    room = dict.fromkeys((names[i * len(names) // count] for i in range(count)), max(2, 2 * limit // count))
     samples: dict[int, set[int]] = defaultdict(set)
     for record in records:
-        if record.identity in chosen:
+        if room.get(record.identity, 0):
+            room[record.identity] -= 1
             samples[record.unit].add(record.number)
     return {unit: frozenset(numbers) for unit, numbers in samples.items()}
 

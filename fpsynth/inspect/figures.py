@@ -8,7 +8,7 @@ import numpy as np
 
 from fpsynth.gate.match import Tally
 from fpsynth.inspect.item import WORDS
-from fpsynth.inspect.record import Record
+from fpsynth.inspect.record import Judged, Record
 
 PER_IDENTITY = ("pattern", "finger")
 """Words that belong to an identity: its images count once."""
@@ -112,21 +112,29 @@ def gate_figures(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def judge_figures(records: Sequence[Record]) -> dict[str, Any]:
-    """NFIQ2, mindtct's minutiae, and the truth by mindtct, over the images that were judged."""
+    """Minutiae and truth by the extractor, and NFIQ2 where it is NIST's, over the images that were judged."""
     judged = [(r, r.judged) for r in records if r.judged is not None]
     if not judged:
         return {}
+    extractor = judged[0][1].extractor
+    found = {
+        "extractor": extractor,
+        "images": len(judged),
+        "minutiae": quartiles(j.found for _, j in judged),
+        **_truth(j.tally for _, j in judged if j.tally is not None),
+    }
+    return found if extractor == "skeleton" else found | _quality(judged)
+
+
+def _quality(judged: Sequence[tuple[Record, Judged]]) -> dict[str, Any]:
     scored: dict[str, list[float]] = {}
     for record, verdict in judged:
         if verdict.nfiq2 is not None:
             scored.setdefault(record.identity, []).append(verdict.nfiq2)
     return {
-        "images": len(judged),
         "nfiq2": quartiles(v for values in scored.values() for v in values),
         "nfiq2_unscored": sum(j.nfiq2 is None for _, j in judged),
         "nfiq2_sd_within": round(float(np.mean([np.std(v) for v in scored.values()])), 1) if scored else None,
-        "minutiae": quartiles(j.found for _, j in judged),
-        **_truth(j.tally for _, j in judged if j.tally is not None),
     }
 
 

@@ -12,10 +12,10 @@ from fpsynth import __version__
 from fpsynth.dataset.files import write_bytes
 from fpsynth.inspect import charts
 from fpsynth.inspect.dataset_look import DatasetLook
-from fpsynth.inspect.drawing import thumbnail, with_minutiae
+from fpsynth.inspect.drawing import EXTRA, FOUND, HIT, MISSED, TRUE, thumbnail, with_minutiae
 from fpsynth.inspect.measure import decode
 from fpsynth.inspect.record import Record
-from fpsynth.inspect.sections import Section, dataset_sections
+from fpsynth.inspect.sections import EXTRACTORS, Section, dataset_sections
 from fpsynth.inspect.sheet import items_at
 from fpsynth.inspect.terminal import fault_lines
 
@@ -27,30 +27,29 @@ CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d252d; background: #f4f6f8; margin: 0 }
 main { max-width: 1120px; margin: 0 auto; padding: 32px 24px 64px }
 h1 { font-size: 28px; margin: 0 } h2 { font-size: 19px; margin: 40px 0 12px }
+h3 { font-size: 14px; margin: 18px 0 6px; font-weight: 600 }
 p.sub { color: #5b6670; margin: 4px 0 24px }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(124px, 1fr)); gap: 12px }
 .tile, .card { background: #fff; border: 1px solid #dde3e8; border-radius: 8px; padding: 14px 16px }
 .tile b { display: block; font-size: 24px; font-weight: 600 } .tile span { color: #5b6670; font-size: 13px }
 .bad { border-left: 4px solid #c0392b } .good { border-left: 4px solid #2e8b57 }
-.note { border-left: 4px solid #d9a129; margin-top: 8px } .table { margin-bottom: 12px }
-.finger { margin-bottom: 10px; grid-template-columns: repeat(4, 1fr) }
+.note { border-left: 4px solid #d9a129; margin-top: 8px }
+.tables { columns: 2; column-gap: 12px } .table { margin-bottom: 12px; break-inside: avoid }
 .card ul { margin: 6px 0; padding-left: 20px }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 12px }
 .grid .card { padding: 8px } .grid img { width: 100%; display: block }
 .sheet { display: grid; grid-template-columns: repeat(5, 1fr); gap: 10px }
+.sheet.finger { grid-template-columns: repeat(4, 1fr) }
 figure { margin: 0; background: #fff; border: 1px solid #dde3e8; border-radius: 6px; padding: 6px; overflow: hidden }
 figure img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block }
 figcaption { font-size: 12px; color: #5b6670; padding-top: 4px; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100% } td { padding: 3px 8px; border-top: 1px solid #edf0f3; font-size: 14px }
-td:first-child { color: #5b6670; white-space: nowrap; width: 1% } pre { overflow-x: auto; font-size: 13px; margin: 0 }
+td:first-child { color: #5b6670; white-space: nowrap; width: 1% } 
+pre { columns: 300px; font-size: 13px; margin: 0; white-space: pre-wrap }
 .key b { display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin: 0 4px 0 12px }
+@media (max-width: 900px) { .tables { columns: 1 } .sheet.finger { grid-template-columns: repeat(2, 1fr) } }
+@media (max-width: 600px) { .sheet { grid-template-columns: repeat(2, 1fr) } }
 """
-
-KEY = (
-    '<p class="sub key">circle: ending, square: bifurcation <b style="background:#009646"></b>true and found'
-    '<b style="background:#e67800"></b>true, not found<b style="background:#963cbe"></b>found, not true'
-    '<b style="background:#c81e3c"></b>true, no extractor was run</p>'
-)
 
 
 def write_report(look: DatasetLook, path: Path) -> None:
@@ -76,19 +75,17 @@ def _body(look: DatasetLook) -> Iterator[str]:
     yield from _state(look)
     yield "<h2>At random</h2>" + _thumbs(look, _random(look.records))
     yield from _extremes(look)
-    yield "<h2>Fingers and their impressions, minutiae drawn</h2>" + KEY
+    yield "<h2>Fingers and their impressions, minutiae drawn</h2>" + _key(look)
     yield _fingers(look)
     yield "<h2>Distributions</h2>" + _cards(_distributions(look))
     if look.scores is not None:
         yield "<h2>Is each finger one finger, are different fingers different</h2>"
-        yield _cards(
-            [
-                charts.score_histogram(look.scores, "bozorth3" if look.judged else "cosine of the embedding"),
-                charts.det(look.scores),
-            ]
-        )
-    yield "<h2>Shares</h2>" + _cards(charts.shares(column, f) for column, f in look.figures["shares"].items())
-    yield "<h2>All figures</h2>" + "".join(_table(section) for section in dataset_sections(look.figures))
+        matcher = "bozorth3" if look.judged else "cosine of the embedding"
+        yield _cards([charts.score_histogram(look.scores, matcher), charts.det(look.scores)])
+    if shares := {name: told for name, told in look.figures["shares"].items() if len(told["words"]) > 1}:
+        yield "<h2>Shares</h2>" + _cards(charts.shares(column, told) for column, told in shares.items())
+    tables = "".join(_table(section) for section in dataset_sections(look.figures))
+    yield f'<h2>All figures</h2><div class="tables">{tables}</div>'
     if look.recipe:
         yield f'<h2>Recipe</h2><div class="card"><pre>{escape(_recipe_text(look))}</pre></div>'
 
@@ -99,7 +96,8 @@ def _tiles(look: DatasetLook) -> str:
     if judges.get("nfiq2"):
         tiles.append(("NFIQ2, mean", round(judges["nfiq2"]["mean"])))
     if "truth" in judges:
-        tiles.append(("true minutiae found", f"{judges['truth']['recall']:.0%}"))
+        extractor = EXTRACTORS[judges["extractor"]]
+        tiles.append((f"true minutiae found by {extractor}", f"{judges['truth']['recall']:.0%}"))
         tiles.append(("found, not true", f"{judges['truth']['spurious']:.0%}"))
     if "bozorth3" in judges:
         tiles.append(("equal error rate", f"{judges['bozorth3']['eer']['value']:.1%}"))
@@ -143,6 +141,20 @@ def _thumbs(look: DatasetLook, records: Sequence[Record]) -> str:
     return f'<div class="sheet">{"".join(cells)}</div>'
 
 
+def _key(look: DatasetLook) -> str:
+    """What the colours of the minutiae mean, those that are there."""
+    extractor = EXTRACTORS.get(look.figures["judges"].get("extractor"))
+    if not look.figures["minutiae"]:
+        colours = {f"found by {extractor}": FOUND} if extractor else {}
+    elif extractor:
+        colours = {f"true, and found by {extractor}": HIT, "true, not found": MISSED, "found, not true": EXTRA}
+    else:
+        colours = {"true (no extractor was run)": TRUE}
+    shapes = "circle: ending, square: bifurcation" if look.figures["minutiae"] else ""
+    dots = (f'<b style="background:rgb{colour}"></b>{escape(name)}' for name, colour in colours.items())
+    return f'<p class="sub key">{shapes} {"".join(dots)}</p>'
+
+
 def _fingers(look: DatasetLook) -> str:
     """Some fingers, spread over the dataset, in rows; the images that were looked at in depth."""
     by_identity: dict[str, list[Record]] = defaultdict(list)
@@ -157,9 +169,9 @@ def _fingers(look: DatasetLook) -> str:
         cells = []
         for record in row:
             item = items[record.unit, record.number]
-            drawn = with_minutiae(decode(item.encoded), item.minutiae or (), record.judged, record.ppi)
+            drawn = with_minutiae(decode(item.encoded), item.minutiae, record.judged, record.ppi)
             cells.append(_cell(drawn, _caption(record)))
-        sheets.append(f'<div class="sheet finger">{"".join(cells)}</div>')
+        sheets.append(f'<h3>Finger {escape(row[0].identity)}</h3><div class="sheet finger">{"".join(cells)}</div>')
     return "".join(sheets)
 
 
@@ -185,12 +197,13 @@ def _cards(pictures: Iterator[bytes] | list[bytes]) -> str:
 def _distributions(look: DatasetLook) -> Iterator[bytes]:
     judged = [r.judged for r in look.records if r.judged is not None]
     deep = [r.deep for r in look.records if r.deep is not None]
+    extractor = EXTRACTORS.get(look.figures["judges"].get("extractor"), "")
     scores = [j.nfiq2 for j in judged if j.nfiq2 is not None]
     if scores:
         yield charts.histogram("Quality", "NFIQ2", {"images": scores})
     counts = {
         "in the rows": [r.truth for r in look.records if r.truth is not None],
-        "mindtct": [j.found for j in judged],
+        extractor: [j.found for j in judged],
     }
     counts = {name: own for name, own in counts.items() if own}
     if counts:
@@ -202,7 +215,7 @@ def _distributions(look: DatasetLook) -> Iterator[bytes]:
     yield charts.histogram("Grey level, mean", "grey level", {"images": [r.mean for r in look.records]})
     if recalls := [j.tally.recall for j in judged if j.tally is not None]:
         extra = [j.tally.spurious for j in judged if j.tally is not None]
-        yield charts.histogram("Truth by mindtct", "share", {"recall": recalls, "spurious": extra})
+        yield charts.histogram(f"Truth by {extractor}", "share", {"recall": recalls, "spurious": extra})
 
 
 def _table(section: Section) -> str:

@@ -1,12 +1,12 @@
-"""NIST's judges on one image, and what is systematically wrong where the truth does not fit it."""
+"""NIST's judges, or our own extractor, on one image; what is systematically wrong where the truth does not fit it."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fpsynth.gate.extractor import PPI, at_500, extractor, points
-from fpsynth.gate.match import Found, compare
-from fpsynth.inspect.record import Judged
+from fpsynth.gate.extractor import PPI, at_500, extract, extractor, points
+from fpsynth.gate.match import Found, Tally, compare
+from fpsynth.inspect.record import Extractor, Judged
 from fpsynth.minutiae import Minutia
 
 FITS = 0.6
@@ -17,6 +17,23 @@ CHANCE = 0.25
 """An explanation must better the recall by this much."""
 FARTHEST = 120
 """Shifts up to this many pixels are looked for."""
+
+
+def find_minutiae(extractor: Extractor, image: np.ndarray, ppi: float) -> list[Found]:
+    """The extractor's minutiae of a grey image (height, width) uint8, pixels at 500 ppi."""
+    if extractor == "mindtct":
+        return extract(image, ppi)
+    from fpsynth.inspect import skeleton  # torch is loaded only where it is used
+
+    return skeleton.extract(image, ppi)
+
+
+def judge(extractor: Extractor, image: np.ndarray, ppi: float, truth: Sequence[Minutia] | None) -> Judged | None:
+    """What this extractor, and NIST's judges where it is theirs, say of a grey image; None where they refuse it."""
+    if extractor == "mindtct":
+        return judge_image(image, ppi, truth)
+    found = find_minutiae(extractor, image, ppi)
+    return Judged(None, {}, len(found), b"", *_truth(truth, found, image, ppi), extractor)
 
 
 def judge_image(image: np.ndarray, ppi: float, truth: Sequence[Minutia] | None) -> Judged | None:
@@ -35,12 +52,18 @@ def judge_image(image: np.ndarray, ppi: float, truth: Sequence[Minutia] | None) 
             return None
     found = points(template)
     stored = template.to_iso_19794_2_2005()
+    return Judged(score, features, len(found), stored, *_truth(truth, found, image, ppi))
+
+
+def _truth(
+    truth: Sequence[Minutia] | None, found: Sequence[Found], image: np.ndarray, ppi: float
+) -> tuple[Tally | None, str | None]:
+    """How much of the truth was found, and what is wrong with it; nothing where there is none."""
     if truth is None:
-        return Judged(score, features, len(found), stored)
+        return None, None
     scaled = [m._replace(x=m.x * PPI / ppi, y=m.y * PPI / ppi) for m in truth]
     width, height = image.shape[1] * PPI / ppi, image.shape[0] * PPI / ppi
-    tally = compare(scaled, found)
-    return Judged(score, features, len(found), stored, tally, explain(scaled, found, width, height))
+    return compare(scaled, found), explain(scaled, found, width, height)
 
 
 def explain(truth: Sequence[Minutia], found: Sequence[Found], width: float, height: float) -> str | None:

@@ -2,19 +2,24 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fpsynth.embedding import Embedder, load_embedder
 from fpsynth.inspect.record import Print, Record
+
+if TYPE_CHECKING:
+    from fpsynth.embedding.embedder import Embedder
 
 BLOCK = 512
 """Images whose likeness to all others is held at once."""
 
 
 @cache
-def embedder() -> Embedder:
-    """The bundled network, loaded once a process."""
+def embedder() -> "Embedder":
+    """The bundled network, loaded once a process; torch is loaded only where it is used."""
+    from fpsynth.embedding.embedder import load_embedder
+
     return load_embedder()
 
 

@@ -52,7 +52,8 @@ class Look:
 
     def show(self) -> None:
         """Print the sections, then what is broken and what is worth knowing, to stdout."""
-        show_sections(self.sections, self.faults, self.notices)
+        sound = "The recipe is sound." if self.figures["kind"] == "recipe" else "Nothing is broken."
+        show_sections(self.sections, self.faults, self.notices, sound)
 
 
 def inspect_path(path: Path, options: Options | None = None, progress: Any = None) -> Look:

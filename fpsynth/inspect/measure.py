@@ -58,14 +58,20 @@ def light(image: np.ndarray) -> Light:
 
 def deep(image: np.ndarray, ppi: float) -> Deep:
     """Foreground and ridge period."""
-    if ppi != 500:
-        image = cv2.resize(image, None, fx=500 / ppi, fy=500 / ppi, interpolation=cv2.INTER_AREA)
+    image = at_500(image, ppi)
     mask = foreground(image)
     periods = block_periods(image, mask)
     if not len(periods):
         return Deep(_area(mask), float(mask.mean()), None, None)
     low, middle, high = np.percentile(periods, (25, 50, 75))
     return Deep(_area(mask), float(mask.mean()), float(middle), float(high - low))
+
+
+def at_500(image: np.ndarray, ppi: float) -> np.ndarray:
+    """A grey image (height, width) at 500 ppi."""
+    if ppi == 500:
+        return image
+    return cv2.resize(image, None, fx=500 / ppi, fy=500 / ppi, interpolation=cv2.INTER_AREA)
 
 
 def _area(mask: np.ndarray) -> float:

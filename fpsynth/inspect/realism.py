@@ -5,6 +5,7 @@ and clipped; the texture that the program's own embedding sees (no judges needed
 reference against itself: its identities split in halves at random, many times.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -200,7 +201,8 @@ def kernel(a: np.ndarray, b: np.ndarray) -> float:
     import torch
     from torchmetrics.image.kid import KernelInceptionDistance
 
-    with torch.random.fork_rng([]):
+    with torch.random.fork_rng([]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it keeps all features, which is little
         torch.manual_seed(0)
         few = min(len(a), len(b), SUBSET)
         metric = KernelInceptionDistance(feature=_given(a.shape[1]), subsets=SUBSETS, subset_size=few)

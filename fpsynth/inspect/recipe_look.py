@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fpsynth.console import size
 from fpsynth.inspect.sections import Section
 from fpsynth.recipe import load_recipe, make_plan
 from fpsynth.recipe.load import recipe_yaml
@@ -22,7 +23,8 @@ def look_at_recipe(path: Path) -> tuple[dict[str, Any], list[Section], list[Any]
 
 def _sections(plan: Mapping[str, Any]) -> list[Section]:
     """Plain values together, then a section for each table of counts."""
-    plain = [(name, str(value)) for name, value in plan.items() if not isinstance(value, Mapping)]
+    told = {**plan, "bytes": f"about {size(plan['bytes'])}"}
+    plain = [(name.replace("_", " "), str(value)) for name, value in told.items() if not isinstance(value, Mapping)]
     sections = [Section("Plan", plain)]
     for name, value in plan.items():
         if isinstance(value, Mapping) and value:

@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 from fpsynth.gate.match import Tally
 from fpsynth.inspect.measure import Deep
+
+Extractor = Literal["mindtct", "skeleton"]
+"""Who finds minutiae: NIST's extractor, or fpsynth's own."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +17,8 @@ class Judged:
     """What NIST's tools say: NFIQ2 (None where it gives no score) and its measures, mindtct's minutiae.
 
     tally is (hits, truth, extra, strong) against the row's minutiae, None without them; template is nbis's own bytes,
-    from which bozorth3 gives the same scores as from the image; wrong names a systematic error in the truth.
+    from which bozorth3 gives the same scores as from the image; wrong names a systematic error in the truth. By
+    fpsynth's own extractor there are neither NFIQ2 nor a template.
     """
 
     nfiq2: int | None
@@ -22,17 +27,18 @@ class Judged:
     template: bytes
     tally: Tally | None = None
     wrong: str | None = None
+    extractor: Extractor = "mindtct"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Print:
-    """The embedding of an image (see fpsynth.embedding.Description), float16 bytes."""
+    """The embedding of an image (see fpsynth.embedding.embedder.Description), float16 bytes."""
 
     identity: bytes
     texture: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One image. unit and number: where it came from. deep, print and judged are there for the images of the sample."""
 
@@ -58,13 +64,23 @@ class Record:
     judged: Judged | None = None
 
 
+def shared(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same object for equal facts (keys and plain values): a large dataset says the same of many images."""
+    return _shared(tuple(facts.items()))
+
+
+@lru_cache(4096)
+def _shared(facts: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    return dict(facts)
+
+
 def to_json(record: Record) -> dict[str, Any]:
     """A record as JSON holds it."""
     content = asdict(record)
     if record.judged is not None:
         content["judged"]["template"] = record.judged.template.hex()
     if record.print is not None:
-        content["print"] = {name: vector.hex() for name, vector in vars(record.print).items()}
+        content["print"] = {name: vector.hex() for name, vector in content["print"].items()}
     return content
 
 
@@ -77,4 +93,6 @@ def from_json(content: dict[str, Any], unit: int) -> Record:
     deep = None if content["deep"] is None else Deep(*content["deep"])
     vectors = content["print"]
     described = None if vectors is None else Print(**{name: bytes.fromhex(v) for name, v in vectors.items()})
-    return Record(**{**content, "unit": unit, "judged": judged, "deep": deep, "print": described})
+    words, gate = shared(content["words"]), content["gate"] and shared(content["gate"])
+    read = {"unit": unit, "words": words, "gate": gate, "judged": judged, "deep": deep, "print": described}
+    return Record(**{**content, **read})

@@ -15,15 +15,16 @@ from typing import Any
 import pyarrow as pa
 
 from fpsynth.dataset.files import write_bytes
+from fpsynth.embedding.bundled import bundled_digest
 from fpsynth.inspect.check import check_item
 from fpsynth.inspect.item import Fault, Item, as_dict
-from fpsynth.inspect.judges import judge_image
-from fpsynth.inspect.likeness import describe, embedder
+from fpsynth.inspect.judges import judge
+from fpsynth.inspect.likeness import describe
 from fpsynth.inspect.measure import decode, deep, light
-from fpsynth.inspect.record import Record, from_json, to_json
+from fpsynth.inspect.record import Extractor, Record, from_json, shared, to_json
 from fpsynth.inspect.source import Unit
 
-VERSION = 2
+VERSION = 3
 """Part of every cache key: raised when a figure is measured in another way."""
 SMALL = 48
 """Up to so many images no processes are started."""
@@ -33,12 +34,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Task:
-    """A unit to look at. sample: the images to look at in depth, None for all of them; cache: where to keep it."""
+    """A unit to look at. sample: the images to look at in depth, None for all of them; cache: where to keep it.
+
+    extractor: who finds minutiae in the images of the sample; None: nobody.
+    """
 
     index: int
     unit: Unit
     sample: frozenset[int] | None
-    judges: bool
+    extractor: Extractor | None
     ppi: float
     cache: Path | None
 
@@ -89,10 +93,9 @@ def parallel(workers: int) -> Iterator[Mapper]:
 def _alone() -> None:
     """One thread for each process: the cores are taken by the other processes."""
     import cv2
-    import torch
 
     cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # for torch, where it is loaded later
 
 
 def scan_unit(task: Task) -> Scan:
@@ -139,13 +142,13 @@ def _record(task: Task, number: int, item: Item, image: Any) -> tuple[Record, li
         **facts._asdict(),
         split=item.split,
         subject=item.subject,
-        words=dict(item.words),
+        words=shared(item.words),
         truth=None if item.minutiae is None else len(item.minutiae),
         endings=None if item.minutiae is None else sum(m.kind == "ending" for m in item.minutiae),
-        gate=item.gate,
+        gate=item.gate and shared(item.gate),
         deep=deep(image, ppi) if chosen else None,
         print=describe(image, ppi) if chosen else None,
-        judged=judge_image(image, ppi, item.minutiae) if chosen and task.judges else None,
+        judged=judge(task.extractor, image, ppi, item.minutiae) if chosen and task.extractor else None,
     )
     return record, list(check_item(item, facts))
 
@@ -159,7 +162,7 @@ def _cached(task: Task, digest: str) -> Path | None:
     if task.cache is None:
         return None
     sample = None if task.sample is None else sorted(task.sample)
-    how = [VERSION, embedder().digest, sample, task.judges, task.ppi]
+    how = [VERSION, bundled_digest(), sample, task.extractor, task.ppi]
     key = json.dumps([digest, task.unit.name, task.unit.state, *how])
     return task.cache / f"{hashlib.sha256(key.encode()).hexdigest()}.json.z"
 

@@ -19,7 +19,7 @@ def dataset_sections(figures: Mapping[str, Any]) -> list[Section]:
         Section("Images", list(_image(figures["image"]))),
         Section("Minutiae in the rows", list(_minutiae(figures["minutiae"]))),
         Section("Gate, when it was made", list(_gate(figures["gate"]))),
-        Section("Judged by NIST's tools", list(_judges(figures["judges"]))),
+        Section(_judged_by(figures["judges"]), list(_judges(figures["judges"]))),
         Section("Fingers told apart by fpsynth's embedding", list(_embedding(figures["embedding"]))),
         *_realism(figures.get("realism")),
         Section("Against the training images", list(_privacy(figures.get("privacy")))),
@@ -55,11 +55,11 @@ def _shares(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "p (chi-square)", f"{figures['p']:.2g}"
 
 
-def quart(figures: Mapping[str, float], unit: str = "") -> str:
+def quart(figures: Mapping[str, float]) -> str:
     """Mean and quartiles in one line."""
     if not figures:
         return "-"
-    return f"{figures['mean']:g}{unit} (quartiles {figures['q1']:g}, {figures['median']:g}, {figures['q3']:g})"
+    return f"mean {figures['mean']:g}, quartiles {figures['q1']:g}, {figures['median']:g}, {figures['q3']:g}"
 
 
 def _image(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -69,7 +69,7 @@ def _image(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "measured in depth", f"{figures['measured']} images"
         yield "foreground, mm2", quart(figures["foreground_mm2"])
         yield "ridge period, px", quart(figures["ridge_period"])
-        yield "its spread inside", quart(figures["ridge_period_spread"])
+        yield "  spread in an image", quart(figures["ridge_period_spread"])
 
 
 def _minutiae(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -90,12 +90,21 @@ def _gate(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "spurious", quart(figures["spurious"])
 
 
+EXTRACTORS = {"mindtct": "mindtct", "skeleton": "fpsynth's own extractor"}
+
+
+def _judged_by(figures: Mapping[str, Any]) -> str:
+    own = figures.get("extractor") == "skeleton"
+    return "Minutiae by fpsynth's own extractor (not NIST's)" if own else "Judged by NIST's tools"
+
+
 def _judges(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not figures:
         return
     yield "images", str(figures["images"])
-    yield "NFIQ2", quart(figures["nfiq2"])
-    yield "without a score", str(figures["nfiq2_unscored"])
+    if "nfiq2" in figures:
+        yield "NFIQ2", quart(figures["nfiq2"])
+        yield "without a score", str(figures["nfiq2_unscored"])
     yield "minutiae found", quart(figures["minutiae"])
     if "truth" in figures:
         truth = figures["truth"]
@@ -104,21 +113,21 @@ def _judges(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "under half found", f"{truth['images_under_half']} of {truth['images']} images"
     if "bozorth3" in figures:
         yield from _scores(figures["bozorth3"])
-        yield "fingers, no match", str(figures["identities_without_a_match"])
+        yield "fingers without match", str(figures["identities_without_a_match"])
 
 
 def _embedding(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if figures:
         yield from _scores(figures["cosine"])
-        yield "fingers, no match", str(figures["identities_without_a_match"])
+        yield "fingers without match", str(figures["identities_without_a_match"])
 
 
 def _scores(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     mated, other = figures["mated"], figures["non_mated"]
     yield "mated scores", quart(mated)
-    yield "  pairs", f"{mated['pairs']} of {mated['possible']}"
-    yield "non-mated scores", f"{other['mean']:g} (99th percentile {other['p99']:g}, most {other['most']:g})"
-    yield "  pairs", f"{other['pairs']} of {other['possible']}"
+    yield "mated pairs", f"{mated['pairs']} of {mated['possible']}"
+    yield "non-mated scores", f"mean {other['mean']:g}, 99th percentile {other['p99']:g}, most {other['most']:g}"
+    yield "non-mated pairs", f"{other['pairs']} of {other['possible']}"
     yield "equal error rate", _interval(figures["eer"])
     for far, text in (("0.01", "1 %"), ("0.001", "0.1 %")):
         yield f"TAR at FAR {text}", _interval(figures[f"tar_at_far_{far}"])

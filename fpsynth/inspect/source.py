@@ -25,6 +25,8 @@ LABELS = ("identity", "label", "subject", "finger", "person", "id")
 """Columns that say whose finger it is, the first that is there."""
 CHUNK = 64
 """Files of a plain folder in one unit."""
+BUFFER = 1 << 20
+"""Bytes of a Parquet column that are read at once."""
 ROWS = 256
 """A Parquet file of more rows is cut between its row groups."""
 
@@ -120,11 +122,11 @@ class ParquetUnit:
     def read(self) -> Iterator[Item]:
         import pyarrow.parquet as pq
 
-        stored = pq.ParquetFile(self.path)
+        stored = pq.ParquetFile(self.path, buffer_size=BUFFER, pre_buffer=False)  # else a whole row group is held
         names, labels = stored.schema_arrow.names, class_names(stored.schema_arrow)
         label = next((column for column in LABELS if column in names), None)
         number = self.first
-        for batch in stored.iter_batches(batch_size=CHUNK, row_groups=self.groups):
+        for batch in stored.iter_batches(batch_size=CHUNK, row_groups=self.groups, use_threads=False):
             for row in batch.to_pylist():
                 yield self._item(row, labels, label, number)
                 number += 1

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from fpsynth.embedding.embedder import CONFIG, WEIGHTS
+from fpsynth.embedding.bundled import CONFIG, WEIGHTS
 from fpsynth.embedding.network import (
     CELL,
     CLIP,

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fpsynth.embedding import default_embedding, load_embedder
-from fpsynth.embedding.embedder import placed
+from fpsynth.embedding.bundled import default_embedding
+from fpsynth.embedding.embedder import load_embedder, placed
 from fpsynth.embedding.network import SIZE
 from fpsynth.errors import DamagedFile, UserError
 from fpsynth.finger import make_finger

@@ -2,6 +2,9 @@
 
 import dataclasses
 import re
+import shutil
+import subprocess
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -44,8 +47,43 @@ def test_report_is_self_contained(tmp_path: Path, judges: bool) -> None:
     assert not page.open and all(link.startswith("data:") for link in page.links)
     assert not re.search(r"<script|url\(", text)
     assert text.count("data:image/jpeg") >= 15 + 12 and "left_loop" in text
-    assert ("equal error rate" in text) is judges and text.count("data:image/svg") >= 9
+    assert (
+        ("NFIQ2" in text) is judges
+        and "equal error rate" in text
+        and text.count("data:image/svg") >= (9 if judges else 5)
+    )
     assert len(text) < 5_000_000
+
+
+def test_report_names_our_own_extractor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fpsynth.inspect.dataset_look.available", lambda: False)
+    out = tmp_path / "r.html"
+    inspect_path(build(tmp_path / "o", sidecars=()), Options(cache=False, workers=1, html=out))
+    text = unescape(out.read_text())
+    assert "true, and found by fpsynth's own extractor" in text and "fpsynth's own extractor (not NIST's)" in text
+    assert "mindtct" not in text and "NFIQ2 and bozorth3 are left out" in text
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def opened(page: Path, profile: Path) -> str:
+    """What a browser without a screen logs when it opens the page; it is given no network."""
+    quiet = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update")
+    flags = [f"--{flag}" for flag in ("headless", "no-sandbox", *quiet, "disable-sync", "dump-dom")]
+    more = [f"--user-data-dir={profile}", "--enable-logging=stderr", "--v=0", "--host-resolver-rules=MAP * ~NOTFOUND"]
+    run = subprocess.run([str(BROWSER), *flags, *more, page.as_uri()], capture_output=True, text=True, timeout=120)
+    assert "</html>" in run.stdout
+    return run.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
+def test_a_browser_opens_the_report_without_an_error(tmp_path: Path) -> None:
+    inspect_path(build(tmp_path / "o", sidecars=()), Options(cache=False, workers=1, html=tmp_path / "r.html"))
+    assert "CONSOLE" not in opened(tmp_path / "r.html", tmp_path / "a")
+    (tmp_path / "broken.html").write_text("<script>missing()</script><img src='https://example.org/x.png'>")
+    assert opened(tmp_path / "broken.html", tmp_path / "b").count("CONSOLE") >= 1  # the check itself sees an error
 
 
 def test_names_are_escaped(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from fpsynth.dataset.row import png
 from fpsynth.errors import UserError
 from fpsynth.gate import available
 from fpsynth.inspect import matching, measure
+from fpsynth.inspect.dataset_look import _sample
 from fpsynth.inspect.look import Options, inspect_path
+from fpsynth.inspect.record import Record
 from fpsynth.inspect.source import open_source
 from tests.inspect.population import IDENTITIES, IMPRESSIONS, build, row
 from tests.prints import planted
@@ -202,8 +204,38 @@ def test_judges_that_are_asked_for_and_missing(dataset: Path, monkeypatch: pytes
     monkeypatch.setattr("fpsynth.inspect.dataset_look.available", lambda: False)
     with pytest.raises(UserError, match="judges"):
         inspect_path(dataset, Options(judges=True, cache=False))
+
+
+def test_without_the_extra_our_own_extractor_is_used_and_named(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("fpsynth.inspect.dataset_look.available", lambda: False)
     seen = inspect_path(dataset, Options(cache=False, workers=1))
-    assert any("not judged" in notice for notice in seen.notices) and not seen.figures["judges"]
+    judges = seen.figures["judges"]
+    assert (judges["extractor"], judges["images"], judges["truth"]["images"]) == ("skeleton", 18, 18)
+    assert judges["truth"]["recall"] > 0.95 and judges["truth"]["spurious"] < 0.05
+    assert not {"nfiq2", "bozorth3"} & set(judges)
+    assert any("fpsynth's own extractor" in notice for notice in seen.notices) and not seen.faults
+    seen.show()
+    out = capsys.readouterr().out
+    assert "fpsynth's own extractor (not NIST's)" in out and "NFIQ2  " not in out
+    assert inspect_path(dataset, QUICK).figures["judges"] == {}
+
+
+def test_a_large_row_group_is_not_held_as_a_whole(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0)
+    rows = [{"image": {"bytes": noise.bytes(4000), "path": None}, "label": i} for i in range(10_000)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet", row_group_size=10_000)
+    del rows
+    (unit,), before = open_source(tmp_path, None).units, pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in unit.read()]
+    assert len(held) == 10_000 and max(held) < 20_000_000
+
+
+def test_a_few_huge_identities_stay_within_the_limit() -> None:
+    records = [Record(0, i, str(i), str(i % 3), i, 1, 1, 500, 0, 0, str(i)) for i in range(900)]
+    (numbers,) = _sample(records, 30).values()
+    assert len({i % 3 for i in numbers}) == 2 and 30 <= len(numbers) <= 60
 
 
 def test_a_large_parquet_file_is_cut_between_its_row_groups(tmp_path: Path) -> None:

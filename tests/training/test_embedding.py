@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fpsynth.embedding import load_embedder
+from fpsynth.embedding.embedder import load_embedder
 from fpsynth.embedding.network import CROP, DIRECTIONS, SIZE, EmbeddingNetwork, aligned, corrected, normalised
 from fpsynth.errors import UserError
 from fpsynth.finger import make_finger
