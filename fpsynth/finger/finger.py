@@ -73,8 +73,8 @@ def make_finger(
 
 
 def finger_centre(singular: tuple[SingularPoint, ...]) -> tuple[float, float]:
-    """The middle of the fingertip's pad: a little below the cores."""
+    """The middle of the fingertip's pad: below the cores, which lie in the upper part of a plain print."""
     cores = [p for p in singular if p.kind == "core"]
     if not cores:
-        return CORE[0], CORE[1] + 35
-    return sum(p.x for p in cores) / len(cores), sum(p.y for p in cores) / len(cores) + 25
+        return CORE[0], CORE[1] + 60
+    return sum(p.x for p in cores) / len(cores), sum(p.y for p in cores) / len(cores) + 50
