@@ -9,7 +9,7 @@ from torch import Tensor
 from fpsynth.finger.detail import draw_detail
 from fpsynth.finger.orientation import orientation_field
 from fpsynth.finger.pattern import CORE, draw_layout
-from fpsynth.finger.period import draw_stretch
+from fpsynth.finger.period import draw_stretch, fanned
 from fpsynth.finger.ridges import grow
 from fpsynth.finger.skeleton import read_minutiae
 from fpsynth.finger.stretch import move_singular, stretched
@@ -55,16 +55,17 @@ def make_finger(
 ) -> Finger:
     """Grow the finger that this generator gives. The same generator state gives the same finger.
 
-    Ridges are grown at half resolution and at one period; stretching them to the finger's periods also brings them to
-    500 ppi. Raises UserError for an unknown pattern class.
+    Ridges are grown at half resolution and at the periods that their flow asks for; stretching them to the finger's own
+    also brings them to 500 ppi. Raises UserError for an unknown pattern class.
     """
     layout = draw_layout(rng, pattern, MASTER_WIDTH)
     stretch = draw_stretch(rng, MASTER_HEIGHT, MASTER_WIDTH, CORE[1])
     rows, cols = MASTER_HEIGHT // HALF, MASTER_WIDTH // HALF
     theta = orientation_field(rng, layout, rows, cols, HALF).to(device)
     noise = torch.from_numpy(rng.standard_normal((rows, cols)).astype(np.float32)).to(device)
-    even, odd = grow(noise, theta, stretch.base / HALF, int(rng.integers(*ROUNDS)))
-    master = stretched(even, odd, theta, stretch.source.to(device), stretch.base)
+    period = stretch.base * torch.exp(fanned(theta, HALF))
+    even, odd = grow(noise, theta, period / HALF, int(rng.integers(*ROUNDS)))
+    master = stretched(even, odd, theta, stretch.source.to(device), period)
     minutiae = read_minutiae(master.wave.cpu().numpy())
     singular = move_singular(layout, stretch.source)
     detail = draw_detail(rng, master.wave, master.orientation, master.period)

@@ -18,14 +18,21 @@ BANDWIDTH = 0.28
 """Standard deviation of the radial band, as a share of its centre frequency."""
 
 
-def grow(noise: Tensor, orientation: Tensor, period: float, rounds: int) -> tuple[Tensor, Tensor]:
-    """Ridges from noise. noise, orientation (..., H, W); period in samples. Returns the wave and its quadrature.
+SHIFT = 0.15
+"""Two bands, this much (in log period) to either side of the mean, are mixed to follow the local period."""
+
+
+def grow(noise: Tensor, orientation: Tensor, period: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
+    """Ridges from noise. noise, orientation, period (in samples) (..., H, W). Returns the wave and its quadrature.
 
     The wave is the even response, the quadrature the odd one taken across the ridge in the direction
     orientation + 90 degrees; together they give the phase of the ridge pattern.
     """
-    bank = _bank(noise.shape[-2], noise.shape[-1], period, noise.device)
-    weights = _weights(orientation)
+    mean, angular = period.log().mean(), _weights(orientation)
+    share = (0.5 + (period.log() - mean) / (2 * SHIFT))[..., None, :, :]
+    centres = [float(torch.exp(mean + shift)) for shift in (SHIFT, -SHIFT)]
+    bank = torch.cat([_bank(noise.shape[-2], noise.shape[-1], centre, noise.device) for centre in centres])
+    weights = torch.cat([share * angular, (1 - share) * angular], -3)
     wave = noise
     for _ in range(rounds):
         response = _filtered(wave, bank, weights)

@@ -20,20 +20,22 @@ class Master:
     period: Tensor
 
 
-def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, base: float) -> Master:
+def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, grown: Tensor) -> Master:
     """Carry a grown pattern (half resolution) to the master through `source` (H, W, 2), full-resolution pixels.
+
+    grown: the period (master pixels) that the pattern was grown at.
 
     The wave is the cosine of the phase, even / sqrt(even^2 + odd^2); near a minutia, where the phase is undefined,
     it goes through zero smoothly.
     """
     normal = orientation + math.pi / 2
-    planes = torch.stack([even, even**2 + odd**2, torch.cos(2 * normal), torch.sin(2 * normal)])
-    even, power, cos2, sin2 = _sampled(
+    planes = torch.stack([even, even**2 + odd**2, torch.cos(2 * normal), torch.sin(2 * normal), grown])
+    even, power, cos2, sin2, period = _sampled(
         planes, source
     )  # the odd part changes sign with the normal: only its square moves
     power = power.clamp_min(0)
     wave = (even / torch.sqrt(power + 0.02 * power.mean())).clamp(-1, 1)
-    theta, period = _stretched_flow(torch.atan2(sin2, cos2) / 2, source, base)
+    theta, period = _stretched_flow(torch.atan2(sin2, cos2) / 2, source, period)
     return Master(wave, theta, period)
 
 
@@ -45,9 +47,9 @@ def _sampled(planes: Tensor, source: Tensor) -> Tensor:
     return F.grid_sample(planes[None], grid[None], mode="bicubic", padding_mode="border", align_corners=True)[0]
 
 
-def _stretched_flow(normal: Tensor, source: Tensor, base: float) -> tuple[Tensor, Tensor]:
+def _stretched_flow(normal: Tensor, source: Tensor, grown: Tensor) -> tuple[Tensor, Tensor]:
     """The wave vector k = J^T k0 of the stretched pattern, J the Jacobian of `source`."""
-    k0_x, k0_y = torch.cos(normal) / base, -torch.sin(normal) / base  # image axes: y down
+    k0_x, k0_y = torch.cos(normal) / grown, -torch.sin(normal) / grown  # image axes: y down
     dx_dy, dx_dx = torch.gradient(source[..., 0])
     dy_dy, dy_dx = torch.gradient(source[..., 1])
     k_x, k_y = dx_dx * k0_x + dy_dx * k0_y, dx_dy * k0_x + dy_dy * k0_y
