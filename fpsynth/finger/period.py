@@ -22,7 +22,7 @@ from fpsynth.finger.fields import smooth_noise
 
 GRID = 32
 """Master pixels between the points at which the fanned period is solved."""
-STIFF, LEVEL = 0.3, 1e-5
+STIFF, LEVEL = 0.8, 1e-5
 """Weights of a smooth and of a level period (per square pixel) against one that follows the flow."""
 MOST_FANNED = 0.25
 
