@@ -19,7 +19,6 @@ from torch import Tensor
 
 from fpsynth.finger.fields import smooth_noise
 
-
 GRID = 32
 """Master pixels between the points at which the fanned period is solved."""
 STIFF, LEVEL = 0.8, 1e-5
