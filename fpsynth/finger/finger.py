@@ -10,7 +10,7 @@ from torch import Tensor
 from fpsynth.finger.detail import draw_detail
 from fpsynth.finger.orientation import orientation_field
 from fpsynth.finger.pattern import CORE, Layout, draw_layout
-from fpsynth.finger.period import Stretch, draw_stretch
+from fpsynth.finger.period import Stretch, draw_stretch, fanned
 from fpsynth.finger.ridges import grow
 from fpsynth.finger.skeleton import read_minutiae
 from fpsynth.finger.stretch import Master, move_singular, stretched
@@ -53,13 +53,14 @@ class Finger:
 
 @dataclass(frozen=True)
 class _Seedling:
-    """What is drawn of a finger before its ridges grow; theta and noise (352, 288) at half resolution."""
+    """What is drawn of a finger before its ridges grow; theta, noise and period (master pixels) at half resolution."""
 
     pattern: str
     layout: Layout
     stretch: Stretch
     theta: Tensor
     noise: Tensor
+    period: Tensor
     rounds: int
 
 
@@ -81,15 +82,14 @@ def make_fingers(
 ) -> list[Finger]:
     """Grow a batch of fingers together, each from its own generator: each is what make_finger makes of it.
 
-    Ridges are grown at half resolution and at one period; stretching them to the finger's periods also brings them to
-    500 ppi. Raises UserError for an unknown pattern class.
+    Ridges are grown at half resolution and at the periods that their flow asks for; stretching them to the finger's own
+    also brings them to 500 ppi. Raises UserError for an unknown pattern class.
     """
     seedlings = [_draw_seedling(rng, pattern) for rng, pattern in zip(rngs, patterns, strict=True)]
-    drawn = [(s.theta, s.noise, s.stretch.source) for s in seedlings]
-    theta, noise, source = (torch.stack(planes).to(device) for planes in zip(*drawn, strict=True))
-    bases = [s.stretch.base for s in seedlings]
-    even, odd = grow(noise, theta, [base / HALF for base in bases], [s.rounds for s in seedlings])
-    masters = stretched(even, odd, theta, source, bases)
+    drawn = [(s.theta, s.noise, s.period, s.stretch.source) for s in seedlings]
+    theta, noise, period, source = (torch.stack(planes).to(device) for planes in zip(*drawn, strict=True))
+    even, odd = grow(noise, theta, period / HALF, [s.rounds for s in seedlings])
+    masters = stretched(even, odd, theta, source, period)
     waves = masters.wave, masters.orientation, masters.period
     rows = zip(rngs, seedlings, positions, *waves, strict=True)
     return [_finished(rng, seedling, position, Master(*planes)) for rng, seedling, position, *planes in rows]
@@ -101,7 +101,8 @@ def _draw_seedling(rng: np.random.Generator, pattern: str) -> _Seedling:
     rows, cols = MASTER_HEIGHT // HALF, MASTER_WIDTH // HALF
     theta = orientation_field(rng, layout, rows, cols, HALF)
     noise = torch.from_numpy(rng.standard_normal((rows, cols)).astype(np.float32))
-    return _Seedling(pattern, layout, stretch, theta, noise, int(rng.integers(*ROUNDS)))
+    period = stretch.base * torch.exp(fanned(theta, HALF))
+    return _Seedling(pattern, layout, stretch, theta, noise, period, int(rng.integers(*ROUNDS)))
 
 
 def _finished(rng: np.random.Generator, seedling: _Seedling, position: int, master: Master) -> Finger:
@@ -114,8 +115,8 @@ def _finished(rng: np.random.Generator, seedling: _Seedling, position: int, mast
 
 
 def finger_centre(singular: tuple[SingularPoint, ...]) -> tuple[float, float]:
-    """The middle of the fingertip's pad: a little below the cores."""
+    """The middle of the fingertip's pad: below the cores, which lie in the upper part of a plain print."""
     cores = [p for p in singular if p.kind == "core"]
     if not cores:
-        return CORE[0], CORE[1] + 35
-    return sum(p.x for p in cores) / len(cores), sum(p.y for p in cores) / len(cores) + 25
+        return CORE[0], CORE[1] + 60
+    return sum(p.x for p in cores) / len(cores), sum(p.y for p in cores) / len(cores) + 50

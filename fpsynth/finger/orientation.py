@@ -1,6 +1,7 @@
 """The orientation field: the zero-pole model with the curvature of the fingertip added.
 
-theta(z) = theta_0 + 1/2 sum_i arg(z - core_i) - 1/2 sum_j arg(z - delta_j) + tip(z) + arch(z) + swirl(z) + noise(z)
+theta(z) = theta_0 + 1/2 sum_i arg(z - core_i) - 1/2 sum_j arg(z - delta_j)
+           + tip(z) + arch(z) + swirl(z) + legs(z) + noise(z)
 (Sherlock & Monro, "A model for interpreting fingerprint topology", Pattern Recognition 26(7), 1993; the smooth terms
 stand where Vizcaya & Gerhardt, Pattern Recognition 29(7), 1996, bend the singular ones.)
 """
@@ -19,7 +20,7 @@ def orientation_field(rng: np.random.Generator, layout: Layout, height: int, wid
     """(height, width) float32 radians in [0, pi), ccw from +x, on a grid of `scale` master pixels a sample."""
     y, x = torch.meshgrid(torch.arange(height) * scale, torch.arange(width) * scale, indexing="ij")
     theta = _singular(layout, x, y) + _fingertip(layout, x, y, width * scale) + _swirl(layout, x, y)
-    theta = theta + 0.10 * smooth_noise(rng, height, width, 110 / scale) + layout.tilt
+    theta = theta + _legs(layout, x, y) + 0.06 * smooth_noise(rng, height, width, 110 / scale) + layout.tilt
     return torch.remainder(theta, math.pi).float()
 
 
@@ -36,7 +37,7 @@ def _singular(layout: Layout, x: Tensor, y: Tensor) -> Tensor:
 def _fingertip(layout: Layout, x: Tensor, y: Tensor, width: float) -> Tensor:
     """Ridges follow the outline at the top, run level at the crease, and bump in the middle of an arch."""
     centre_x, centre_y = _centre(layout, width)
-    level = torch.sigmoid((centre_y + 95 - y) / 55)  # 1 at the tip, 0 below the deltas
+    level = torch.sigmoid((centre_y + 130 - y) / 50)  # 1 at the tip, 0 below the deltas
     side = (x - centre_x) / 150
     tip = -layout.tip * torch.tanh(side) * level
     ridge = torch.exp(-0.5 * ((y - centre_y - 60) / 130) ** 2)
@@ -52,6 +53,14 @@ def _swirl(layout: Layout, x: Tensor, y: Tensor) -> Tensor:
     reach = 35 + 0.8 * math.hypot(ax - bx, ay - by)
     square = (x - (ax + bx) / 2) ** 2 + (y - (ay + by) / 2) ** 2
     return layout.swirl * torch.exp(-0.5 * square / reach**2)
+
+
+def _legs(layout: Layout, x: Tensor, y: Tensor) -> Tensor:
+    """Turns the legs of a loop to run down the finger, as they do, before they leave to the side."""
+    if layout.leg == 0:
+        return torch.zeros_like(x)
+    core_x, core_y = layout.cores[0]
+    return -layout.leg * torch.exp(-0.5 * (((x - core_x) / 130) ** 2 + ((y - core_y - 80) / 70) ** 2))
 
 
 def _centre(layout: Layout, width: float) -> tuple[float, float]:

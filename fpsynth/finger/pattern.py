@@ -1,7 +1,7 @@
 """Where the cores and deltas of a pattern class lie on the fingertip.
 
 A layout is drawn in master pixels (500 ppi, y down). Distances follow the spread of core-delta distances of real
-fingers (ridge counts of 4 to 20 between core and delta at a 9 px period).
+fingers (ridge counts of 4 to 20 between core and delta at a 9 px period); a plain contact shows few of the deltas.
 """
 
 from dataclasses import dataclass, replace
@@ -24,6 +24,7 @@ class Layout:
     tilt     radians: rotation of the whole flow
     swirl    radians: turn of the flow between two cores: 0 concentric, larger spirals and, at 50 degrees or so, the
              S of a double loop
+    leg      radians: how far the legs of a loop are turned towards the finger's axis (positive: legs to the right)
     """
 
     cores: tuple[tuple[float, float], ...]
@@ -32,11 +33,12 @@ class Layout:
     arch: float
     tilt: float
     swirl: float = 0.0
+    leg: float = 0.0
 
     def mirrored(self, width: float) -> "Layout":
         """The same layout seen in a mirror."""
         flip = tuple((width - x, y) for x, y in self.cores), tuple((width - x, y) for x, y in self.deltas)
-        return replace(self, cores=flip[0], deltas=flip[1], tilt=-self.tilt, swirl=-self.swirl)
+        return replace(self, cores=flip[0], deltas=flip[1], tilt=-self.tilt, swirl=-self.swirl, leg=-self.leg)
 
 
 def draw_layout(rng: np.random.Generator, pattern: str, width: int) -> Layout:
@@ -50,7 +52,8 @@ def draw_layout(rng: np.random.Generator, pattern: str, width: int) -> Layout:
     draw = {"tented_arch": _tented, "whorl": _whorl, "double_loop": _double}.get(pattern, _right_loop)
     cores, deltas = draw(rng, core)
     swirl = {"whorl": rng.normal(0, 0.12), "double_loop": rng.uniform(0.75, 1.1)}.get(pattern, 0.0)
-    layout = Layout(cores, deltas, tip, 0.0, tilt, float(swirl))
+    leg = rng.uniform(0.35, 0.65) if draw is _right_loop else 0.0
+    layout = Layout(cores, deltas, tip, 0.0, tilt, float(swirl), float(leg))
     mirror = pattern == "left_loop" or (pattern in ("whorl", "double_loop") and rng.random() < 0.5)
     return layout.mirrored(width) if mirror else layout
 
@@ -65,15 +68,15 @@ def _tented(rng: np.random.Generator, core: tuple[float, float]) -> tuple[Points
 
 def _right_loop(rng: np.random.Generator, core: tuple[float, float]) -> tuple[Points, Points]:
     """Opens to the right: the delta lies below and to the left of the core."""
-    length = float(np.clip(rng.normal(145, 32), 75, 220))
-    angle = rng.uniform(0.45, 0.95)  # from straight down towards the left
+    length = float(np.clip(rng.normal(165, 32), 85, 240))
+    angle = rng.uniform(0.5, 0.95)  # from straight down towards the left
     return (core,), ((core[0] - length * np.sin(angle), core[1] + length * np.cos(angle)),)
 
 
 def _sides(rng: np.random.Generator, core: tuple[float, float], low: float) -> Points:
     """The two deltas of a whorl, left and right below the cores."""
-    left = core[0] - rng.uniform(85, 150), low + rng.uniform(70, 150)
-    right = core[0] + rng.uniform(85, 150), low + rng.uniform(70, 150)
+    left = core[0] - rng.uniform(100, 160), low + rng.uniform(85, 165)
+    right = core[0] + rng.uniform(100, 160), low + rng.uniform(85, 165)
     return left, right
 
 

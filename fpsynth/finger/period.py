@@ -1,5 +1,9 @@
-"""The ridge-period field: ridges are grown at one period and the canvas is then stretched to the periods wanted.
+"""The ridge-period field, in two parts: what the flow asks for, and what the finger adds.
 
+Ridges that fan out either widen or make room for new ones: per area, (div t - t grad(log period)) / period of them end,
+t being the unit vector along the ridges. Ridges are grown at the period that leaves the fewest, softly.
+
+The canvas is then stretched to the finger's own periods.
 The stretch is the gradient of a potential, x' = x - grad(phi), with laplacian(phi) = 2 log(period / mean): its local
 scale is the period's, and the flow of the ridges stays as drawn. Means and spread after Cao & Jain and
 Maltoni et al., Handbook of Fingerprint Recognition, ch. 3: about 9 px at 500 ppi, finer at the core, coarser below
@@ -15,6 +19,12 @@ from torch import Tensor
 
 from fpsynth.finger.fields import smooth_noise
 
+GRID = 32
+"""Master pixels between the points at which the fanned period is solved."""
+STIFF, LEVEL = 0.8, 1e-5
+"""Weights of a smooth and of a level period (per square pixel) against one that follows the flow."""
+MOST_FANNED = 0.25
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -27,12 +37,12 @@ class Stretch:
 
 def draw_stretch(rng: np.random.Generator, height: int, width: int, core_y: float, step: int = 8) -> Stretch:
     """Draw a finger's periods. Computed every `step` master pixels and upsampled (the field is smooth)."""
-    base = float(np.clip(rng.normal(8.9, 0.65), 7.4, 10.8))
+    base = float(np.clip(rng.normal(8.6, 0.65), 7.2, 10.6))
     rows, cols = height // step, width // step
     y = (torch.arange(rows) * step)[:, None].float()
-    below = float(rng.uniform(0.06, 0.22)) * torch.sigmoid((y - core_y - 130) / 45)
-    above = float(rng.uniform(-0.04, 0.12)) * torch.sigmoid((core_y - 110 - y) / 40)
-    log_scale = below + above + float(rng.uniform(0.04, 0.075)) * smooth_noise(rng, rows, cols, 90 / step)
+    below = float(rng.uniform(0.0, 0.12)) * torch.sigmoid((y - core_y - 130) / 45)
+    above = float(rng.uniform(-0.06, 0.06)) * torch.sigmoid((core_y - 110 - y) / 40)
+    log_scale = below + above + float(rng.uniform(0.03, 0.05)) * smooth_noise(rng, rows, cols, 90 / step)
     log_scale = 0.24 * torch.tanh((log_scale - log_scale.mean()) / 0.24)
     shift = _gradient_map(log_scale - log_scale.mean(), step)
     shift = F.interpolate(shift[None], (height, width), mode="bicubic", align_corners=False)[0]
@@ -52,3 +62,30 @@ def _gradient_map(log_scale: Tensor, step: int) -> Tensor:
     phi[0, 0] = 0
     grad = [torch.fft.ifft2(1j * k * phi).real[: log_scale.shape[0], : log_scale.shape[1]] for k in (kx, ky)]
     return torch.stack(grad) * step
+
+
+def fanned(orientation: Tensor, scale: int) -> Tensor:
+    """(H, W) log of the period that lets ridges fan out, about 0 on average; `scale` master pixels a sample."""
+    theta = orientation[:: GRID // scale, :: GRID // scale].double().cpu()
+    across, down = _derivatives(*theta.shape)
+    t = theta.flatten()
+    along = torch.cos(t)[:, None] * across - torch.sin(t)[:, None] * down
+    square = along.T @ along + STIFF * (across.T @ across + down.T @ down) + LEVEL * torch.eye(len(t))
+    log_period = torch.linalg.solve(square, along.T @ _divergence(t, across, down)).reshape(theta.shape)
+    log_period = MOST_FANNED * torch.tanh((log_period - log_period.mean()) / MOST_FANNED)
+    full = F.interpolate(log_period[None, None], orientation.shape, mode="bicubic", align_corners=False)[0, 0]
+    return full.to(orientation)
+
+
+def _derivatives(rows: int, cols: int) -> tuple[Tensor, Tensor]:
+    """Matrices (n, n) that take the x and the y derivative per pixel of a flattened grid of GRID pixels."""
+    basis = torch.eye(rows * cols, dtype=torch.float64).reshape(-1, rows, cols)
+    down, across = torch.gradient(basis, spacing=float(GRID), dim=(1, 2))
+    return across.flatten(1).T, down.flatten(1).T
+
+
+def _divergence(theta: Tensor, across: Tensor, down: Tensor) -> Tensor:
+    """Of the unit vector (cos, -sin) along the ridges (y is down), by derivatives of the doubled angle."""
+    cos2, sin2 = torch.cos(2 * theta), torch.sin(2 * theta)
+    turn_x, turn_y = ((cos2 * (d @ sin2) - sin2 * (d @ cos2)) / 2 for d in (across, down))
+    return -torch.sin(theta) * turn_x - torch.cos(theta) * turn_y

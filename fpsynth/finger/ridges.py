@@ -19,14 +19,21 @@ BANDWIDTH = 0.28
 """Standard deviation of the radial band, as a share of its centre frequency."""
 
 
-def grow(noise: Tensor, orientation: Tensor, periods: Sequence[float], rounds: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Ridges from noise. noise, orientation (B, H, W); periods in samples. Returns the waves and their quadratures.
+SHIFT = 0.15
+"""Two bands, this much (in log period) to either side of the mean, are mixed to follow the local period."""
+
+
+def grow(noise: Tensor, orientation: Tensor, period: Tensor, rounds: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Ridges from noise. noise, orientation, period (in samples) (B, H, W). Returns the waves and their quadratures.
 
     The wave is the even response, the quadrature the odd one taken across the ridge in the direction
     orientation + 90 degrees; together they give the phase of the ridge pattern.
     """
-    bank = _bank(noise.shape[-2], noise.shape[-1], periods, noise.device)
-    weights = _weights(orientation)
+    mean, angular = one_by_one(torch.mean, period.log()), _weights(orientation)
+    share = (0.5 + (period.log() - mean) / (2 * SHIFT))[:, None]
+    centres = [torch.exp(mean + shift).flatten().tolist() for shift in (SHIFT, -SHIFT)]
+    bank = torch.cat([_bank(noise.shape[-2], noise.shape[-1], centre, noise.device) for centre in centres], 1)
+    weights = torch.cat([share * angular, (1 - share) * angular], 1)
     wave, stops = noise, column(rounds, noise.device)
     for done in range(max(rounds)):
         response = _filtered(wave, bank, weights)

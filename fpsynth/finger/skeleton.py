@@ -14,6 +14,9 @@ from fpsynth.minutiae import Minutia
 TRACE = 12
 """Skeleton pixels followed to find a direction: a little more than a ridge period."""
 
+PIECE = 18.0, 4.0
+"""Length and width (pixels) of the strip in which the two ends of a short ridge or of a lake face each other."""
+
 MARGIN = 14
 """Ridges that the canvas cuts off end at its border; nothing is read so near to it."""
 
@@ -22,7 +25,7 @@ NEIGHBOURS = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 
 
 def read_minutiae(ridges: np.ndarray, spacing: float = 7.0) -> tuple[Minutia, ...]:
     """Minutiae of a (H, W) ridge wave, positive on ridges. Of points nearer than `spacing` px to each other none is
-    kept (islands, short spurs and pinholes are texture, not minutiae)."""
+    kept, nor are the two ends of a short ridge or lake (islands, spurs and pinholes are texture, not minutiae)."""
     bones = skeletonize(ridges > 0)
     endings, forks = crossing_points(bones)
     found = [m for y, x in endings if (m := _ending(bones, int(y), int(x)))]
@@ -101,11 +104,24 @@ def _next_pixels(bones: np.ndarray, y: int, x: int, seen: set[tuple[int, int]]) 
 
 
 def _spaced(found: list[Minutia], spacing: float) -> tuple[Minutia, ...]:
+    """Those that are neither too near to another nor an end of a short piece, from the top down."""
     if len(found) < 2:
         return tuple(found)
-    points = np.array([(m.x, m.y) for m in found])
-    gaps = np.hypot(*(points[:, None] - points[None]).transpose(2, 0, 1))
-    np.fill_diagonal(gaps, np.inf)
-    keep = gaps.min(1) >= spacing
-    order = sorted((m for m, k in zip(found, keep, strict=True) if k), key=lambda m: (m.y, m.x))
-    return tuple(order)
+    step = np.array([complex(m.x, -m.y) for m in found])
+    step = step[None] - step[:, None]
+    heading = np.exp(1j * np.radians([m.angle for m in found]))
+    near = np.abs(step) + np.diag(np.full(len(found), np.inf)) < spacing
+    drop = (near | _pieces(step, heading)).any(1)
+    return tuple(sorted((m for m, d in zip(found, drop, strict=True) if not d), key=lambda m: (m.y, m.x)))
+
+
+def _pieces(step: np.ndarray, heading: np.ndarray) -> np.ndarray:
+    """(n, n) pairs that are the ends of one short ridge or lake: each lies ahead of the other.
+
+    step (n, n) leads from each point to each other, heading (n,) is its direction, both complex with y up.
+    """
+    ahead = step * heading.conj()[:, None]
+    length, width = PIECE
+    facing = (ahead.real > 0) & (ahead.real < length) & (np.abs(ahead.imag) < width)
+    turned = (heading[None] * heading.conj()[:, None]).real < -math.sqrt(0.5)
+    return np.asarray(turned & (facing | facing.T))

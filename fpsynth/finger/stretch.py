@@ -1,14 +1,13 @@
 """From the grown canvas to the master: the same stretch moves ridges, orientation, period and singular points."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fpsynth.finger.fields import column, one_by_one
+from fpsynth.finger.fields import one_by_one
 from fpsynth.finger.pattern import Layout
 from fpsynth.minutiae import SingularPoint
 
@@ -22,19 +21,21 @@ class Master:
     period: Tensor
 
 
-def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, bases: Sequence[float]) -> Master:
+def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, grown: Tensor) -> Master:
     """Carry grown patterns (half resolution) to the masters through `source` (B, H, W, 2), full-resolution pixels.
+
+    grown: the period (master pixels) that the pattern was grown at.
 
     The wave is the cosine of the phase, even / sqrt(even^2 + odd^2); near a minutia, where the phase is undefined,
     it goes through zero smoothly.
     """
     normal = orientation + math.pi / 2
     # the odd part changes sign with the normal: only its square moves
-    planes = torch.stack([even, even**2 + odd**2, torch.cos(2 * normal), torch.sin(2 * normal)], 1)
-    even, power, cos2, sin2 = _sampled(planes, source).unbind(1)
+    planes = torch.stack([even, even**2 + odd**2, torch.cos(2 * normal), torch.sin(2 * normal), grown], 1)
+    even, power, cos2, sin2, period = _sampled(planes, source).unbind(1)
     power = power.clamp_min(0)
     wave = (even / torch.sqrt(power + 0.02 * one_by_one(torch.mean, power))).clamp(-1, 1)
-    theta, period = _stretched_flow(torch.atan2(sin2, cos2) / 2, source, column(bases, source.device))
+    theta, period = _stretched_flow(torch.atan2(sin2, cos2) / 2, source, period)
     return Master(wave, theta, period)
 
 
@@ -46,9 +47,9 @@ def _sampled(planes: Tensor, source: Tensor) -> Tensor:
     return F.grid_sample(planes, grid, mode="bicubic", padding_mode="border", align_corners=True)
 
 
-def _stretched_flow(normal: Tensor, source: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
+def _stretched_flow(normal: Tensor, source: Tensor, grown: Tensor) -> tuple[Tensor, Tensor]:
     """The wave vector k = J^T k0 of the stretched pattern, J the Jacobian of `source`."""
-    k0_x, k0_y = torch.cos(normal) / base, -torch.sin(normal) / base  # image axes: y down
+    k0_x, k0_y = torch.cos(normal) / grown, -torch.sin(normal) / grown  # image axes: y down
     dx_dy, dx_dx = torch.gradient(source[..., 0], dim=(1, 2))
     dy_dy, dy_dx = torch.gradient(source[..., 1], dim=(1, 2))
     k_x, k_y = dx_dx * k0_x + dy_dx * k0_y, dx_dy * k0_x + dy_dy * k0_y

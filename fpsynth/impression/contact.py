@@ -15,7 +15,7 @@ RIDGE_MM = 0.3
 """How much farther out a ridge crest touches than the mean skin does."""
 RAGGED_MM = 0.16
 SOFT_MM = 0.05
-CREASE_MM = 13.5
+CREASE_MM = 12.2
 """From the pad's middle down to the flexion crease."""
 
 

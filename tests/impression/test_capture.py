@@ -153,7 +153,7 @@ def test_variation_spreads_placement(grown):
 def test_truth_only_in_contact_and_frame(grown):
     for acquisition in ACQUISITIONS:
         shot = capture(grown, replace(PLAIN, acquisition=acquisition, quality="fair"), rng(4))
-        inner = ndimage.uniform_filter(shot.contact.numpy(), 9, mode="constant") > 0.8
+        inner = ndimage.uniform_filter(shot.contact.numpy(), 9, mode="constant") > 0.6
         assert all(inner[round(m.y), round(m.x)] for m in shot.minutiae)
         assert all(1 <= m.quality <= 100 for m in shot.minutiae)
         assert 4 < len(shot.minutiae) < len(grown.minutiae)
