@@ -21,6 +21,7 @@ WIDTHS = (32, 64, 128, 192)
 GROUPS = 8
 STEP = (16.0, 16.0, 0.2)
 """Unit of a pose's error: pixels, pixels, radians."""
+CORRECTIONS = 2
 WINDOW = 17
 """Pixels of the window over which contrast is normalised: about four ridges."""
 FAINT = 10.0
@@ -151,9 +152,11 @@ class EmbeddingNetwork(nn.Module):
         return self.print.describe(features), features.float().mean((2, 3))
 
     def find(self, whole: Tensor) -> Tensor:
-        """The pose (B, 3): a first estimate, and what the print cut out there tells of its error."""
+        """The pose (B, 3): a first estimate, corrected twice by what the print cut out there tells of its error."""
         pose = pose_of(self.pose(whole.to(self.print.head.weight.dtype)))
-        return corrected(pose, self.print.off(self._features(whole, pose)))
+        for _ in range(CORRECTIONS):
+            pose = corrected(pose, self.print.off(self._features(whole, pose)))
+        return pose
 
     def _features(self, whole: Tensor, pose: Tensor) -> Tensor:
         return self.print.features(aligned(whole, pose).to(self.print.head.weight.dtype))

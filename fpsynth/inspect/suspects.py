@@ -28,8 +28,8 @@ class Scale:
 
 BOZORTH3 = Scale("bozorth3", 40, 20)
 """Above 40: the NBIS user's guide."""
-COSINE = Scale("cosine", 0.75, 0.4)
-"""Of the bundled embedding: on virtual prints fewer than one in 100,000 non-mated pairs is above."""
+COSINE = Scale("cosine", 0.82, 0.4)
+"""Of the bundled embedding: of 3,675 pairs of virtual fingers none had a median above 0.77."""
 
 
 @dataclass(frozen=True)

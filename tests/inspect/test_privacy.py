@@ -10,14 +10,15 @@ from fpsynth.errors import UserError
 from fpsynth.finger import make_finger
 from fpsynth.gate import available
 from fpsynth.impression import CaptureSettings, capture
+from fpsynth.inspect import privacy
 from fpsynth.inspect.look import Options, inspect_path
 from fpsynth.sensor import draw_device, render
 
-pytestmark = pytest.mark.skipif(not available(), reason="nbis-python is not installed")
+nist = pytest.mark.skipif(not available(), reason="nbis-python is not installed")
 
 
 def save(folder: Path, fingers: dict[str, int], impressions: range) -> Path:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for name, seed in fingers.items():
         finger = make_finger(np.random.default_rng(seed), "whorl")
         for k in impressions:
@@ -27,8 +28,8 @@ def save(folder: Path, fingers: dict[str, int], impressions: range) -> Path:
     return folder
 
 
-def look(data: Path, training: Path) -> dict:
-    options = Options(judges=True, training=training, workers=1, cache=False)
+def look(data: Path, training: Path, judges: bool = True) -> dict:
+    options = Options(judges=judges, training=training, workers=1, cache=False)
     return inspect_path(data, options).figures["privacy"]
 
 
@@ -39,6 +40,7 @@ def folders(tmp_path_factory):
     return training, save(home / "copied", {"x": 2, "y": 12, "z": 13}, range(1, 3))
 
 
+@nist
 def test_a_repeated_finger_is_flagged_and_a_new_one_is_not(folders):
     training, copied = folders
     found = look(copied, training)
@@ -50,6 +52,32 @@ def test_a_repeated_finger_is_flagged_and_a_new_one_is_not(folders):
     }
     assert all(2 * p["score"] < second["score"] for p in others)  # six comparisons set the threshold: chance passes it
     assert found["expected_by_chance"] == 0.0
+
+
+def test_without_judges_the_embedding_finds_the_repeated_finger(folders):
+    training, copied = folders
+    found = look(copied, training, judges=False)
+    assert (found["matcher"], found["compared_with_each"]) == ("embedding", 3)
+    assert ("x_1.png", "b_0.png") in {(p["image"], p["training_image"]) for p in found["list"][:2]}
+
+
+@nist
+def test_of_many_training_images_the_likeliest_are_compared(folders, monkeypatch):
+    training, copied = folders
+    monkeypatch.setattr(privacy, "MOST", 6)
+    monkeypatch.setattr(privacy, "FEWEST", 1)
+    found = look(copied, training)
+    assert (found["matcher"], found["compared_with_each"]) == ("bozorth3", 1)
+    assert {"x_1.png", "x_2.png"} == {p["image"] for p in found["list"][:2]}
+
+
+def test_without_judges_a_shared_finger_is_named(folders, tmp_path):
+    save(tmp_path / "data", {"p": 21, "q": 22, "r": 23, "s": 24}, range(3))
+    save(tmp_path / "data", {"twin": 22}, range(3, 6))
+    seen = inspect_path(tmp_path / "data", Options(judges=False, workers=1, cache=False))
+    (fault,) = [fault for fault in seen.faults if fault.kind == "shared finger"]
+    assert "identities q and twin are one finger (median cosine" in fault.message
+    assert seen.exit_code == 3
 
 
 def test_no_training_images(folders, tmp_path):
