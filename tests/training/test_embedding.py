@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +14,11 @@ from fpsynth.embedding.network import CROP, DIRECTIONS, SIZE, EmbeddingNetwork, 
 from fpsynth.errors import UserError
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, capture
+from fpsynth.recipe.document import read_document
+from fpsynth.recipe.validate import validate
 from fpsynth.training.embedding import (
     LOOPS,
+    EmbeddingSettings,
     Lot,
     contrastive,
     draw_fingers,
@@ -27,6 +31,7 @@ from fpsynth.training.embedding import (
 from fpsynth.training.prints import PrintSettings, pose_in, render_prints
 from fpsynth.training.run import train
 
+RECIPE = Path(__file__).parents[2] / "recipes" / "train" / "embedding.yaml"
 POSE = torch.tensor([[120.0, 140.0, 0.3], [131.0, 118.0, -0.2]])
 
 
@@ -179,6 +184,11 @@ def test_prints_of_other_settings_are_refused(tmp_path):
     train("embedding", path, ("loop.steps=1",), tmp_path / "run", "cpu", lambda text: None)
     with pytest.raises(UserError, match="other settings"):
         train("embedding", path, ("prints.captures=3",), tmp_path / "other", "cpu", lambda text: None)
+
+
+def test_the_recipe_makes_a_network_like_the_bundled_one():
+    settings = validate(read_document(RECIPE), EmbeddingSettings)
+    assert settings.size == load_embedder().size
 
 
 def test_weights_are_small_enough_to_ship(tmp_path):
