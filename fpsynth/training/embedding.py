@@ -45,8 +45,8 @@ POSE_ERROR = (4.0, 4.0, 0.1)
 FIRST_ERROR = (0.7, 0.7, 0.8)
 """And of those that are to be corrected, in units of STEP."""
 KINDS = {"left_loop": 0, "right_loop": 1, "whorl": 2, "double_loop": 2, "arch": 3, "tented_arch": 3}
-LOOPS = (0, 1)
-HARDNESS = ((None, 0.3), (LOOPS, 0.4), ((2,), 0.2), ((3,), 0.1))
+EVERY, LOOPS = (0, 1, 2, 3), (0, 1)
+HARDNESS = ((EVERY, 0.3), (LOOPS, 0.4), ((2,), 0.2), ((3,), 0.1))
 """Kinds of the fingers of a batch, and how often."""
 LEVELS = 127 / CLIP
 """Normalised contrast is kept in int8, in steps of 1 / LEVELS."""
@@ -171,10 +171,14 @@ def seen_off(pose: Tensor, true: Tensor) -> Tensor:
 def draw_fingers(kinds: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Numbers of different fingers, and which are to be mirrored. kinds: of every finger, see KINDS.
 
-    Of all kinds, or of one; loops then all open to the same side. Fewer than `count` where there are not as many.
+    Of all kinds, or of one where it has two fingers or more; loops then all open to the same side. Fewer than `count`
+    where there are not as many.
     """
-    wanted = HARDNESS[int(torch.multinomial(torch.tensor([share for _, share in HARDNESS]), 1, generator=generator))][0]
-    pool = torch.arange(len(kinds)) if wanted is None else torch.isin(kinds, torch.tensor(wanted)).nonzero()[:, 0]
+    drawn = int(torch.multinomial(torch.tensor([share for _, share in HARDNESS]), 1, generator=generator))
+    wanted = HARDNESS[drawn][0]
+    pool = torch.isin(kinds, torch.tensor(wanted)).nonzero()[:, 0]
+    if len(pool) < 2:
+        wanted, pool = EVERY, torch.arange(len(kinds))
     finger = pool[torch.randperm(len(pool), generator=generator)[:count]]
     flip = torch.rand(len(finger), generator=generator) < 0.5
     return finger, (kinds[finger] == 0) ^ bool(flip[0]) if wanted == LOOPS else flip

@@ -36,7 +36,7 @@ class PrintSettings(Mixture):
 
     seed: int = Field(default=770_001, ge=0)
     fingers: PositiveInt = 2560
-    captures: PositiveInt = 6
+    captures: int = Field(default=6, ge=2)
 
     @property
     def chunks(self) -> int:

@@ -154,6 +154,12 @@ def test_loops_of_a_batch_open_to_one_side():
     assert seen >= 5
 
 
+def test_a_kind_without_fingers_gives_way_to_all():
+    for seed in range(20):
+        finger, _ = draw_fingers(torch.tensor([2] * 9 + [3]), 6, torch.Generator().manual_seed(seed))
+        assert len(finger) == 6
+
+
 def recipe(tmp_path):
     path = tmp_path / "embedding.yaml"
     words = {"steps": 16, "batch": 12, "learning_rate": 2e-3, "warmup": 2, "precision": "fp32", "log_every": 4}
