@@ -15,7 +15,7 @@ SIZE = 256
 CROP = (192, 160)
 """Height and width of the aligned print (19.5 x 16.3 mm)."""
 CELL = 8
-"""Pixels along a cell of the minutiae map."""
+"""Pixels along a cell of the local features, and of the minutiae map that is learnt from them."""
 DIRECTIONS = 6
 WIDTHS = (32, 64, 128, 192)
 GROUPS = 8
@@ -117,7 +117,8 @@ class PrintNetwork(nn.Module):
         self.late = nn.Sequential(Step(two, three, 2), Block(three), nn.Conv2d(three, 16, 1))
         cells = CROP[0] // 16 * (CROP[1] // 16)
         self.head = nn.Linear(16 * cells, size)
-        self.off = nn.Sequential(nn.Conv2d(two, 16, 1), nn.SiLU(), nn.Flatten(), nn.Linear(64 * cells, 3))
+        local = CROP[0] // CELL * (CROP[1] // CELL)
+        self.off = nn.Sequential(nn.Conv2d(two, 16, 1), nn.SiLU(), nn.Flatten(), nn.Linear(16 * local, 3))
 
     def features(self, crop: Tensor) -> Tensor:
         """Local features on a grid of 8 pixels."""

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -137,25 +138,18 @@ def build_bank(folder: Path, settings: BankSettings, say: Callable[[str], None] 
     folder.mkdir(parents=True, exist_ok=True)
     claim(folder / "bank.json", settings.content())
     missing = [i for i in range(settings.chunks) if not chunk_files(folder, i)[2].exists()]
-    if not missing:
-        return
-    written = _by_processes if device == "cpu" else _one_by_one
-    for done, _ in enumerate(written(folder, settings, missing, device), 1):
+    write = partial(write_chunk, folder, settings, device=device)
+    written = in_processes(write, missing, settings.workers) if device == "cpu" else map(write, missing)
+    for done, _ in enumerate(written, 1):
         say(f"bank: {done} of {len(missing)} chunks of {CHUNK} images")
 
 
-def _by_processes(folder: Path, settings: BankSettings, missing: Sequence[int], device: str) -> Iterator[None]:
-    """Write chunks, each on one thread of a process of a pool."""
+def in_processes(write: Callable[[int], None], missing: Sequence[int], workers: int) -> Iterator[None]:
+    """Write chunks by their numbers, each on one thread of a process of a pool; one item for each that is done."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(settings.workers, len(missing)), context, torch.set_num_threads, (1,)) as pool:
-        jobs = [pool.submit(write_chunk, folder, settings, index, device) for index in missing]
+    with ProcessPoolExecutor(max(1, min(workers, len(missing))), context, torch.set_num_threads, (1,)) as pool:
+        jobs = [pool.submit(write, index) for index in missing]
         yield from (job.result() for job in as_completed(jobs))
-
-
-def _one_by_one(folder: Path, settings: BankSettings, missing: Sequence[int], device: str) -> Iterator[None]:
-    for index in missing:
-        write_chunk(folder, settings, index, device)
-        yield
 
 
 def claim(path: Path, settings: Mapping[str, object]) -> None:

@@ -4,11 +4,10 @@ A chunk is 16 fingers, rendered at 500 ppi and kept at 250 ppi with the pose of 
 on (seed, index) only.
 """
 
-import multiprocessing
 import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from fpsynth.finger import MASTER_PPI, Finger, make_finger
 from fpsynth.impression import CaptureSettings, Impression, capture
 from fpsynth.rng import Stream, generator
 from fpsynth.sensor import render
-from fpsynth.training.bank import Mixture, claim, draw_device_of, draw_labels, draw_pattern
+from fpsynth.training.bank import Mixture, claim, draw_device_of, draw_labels, draw_pattern, in_processes
 
 FINGERS = 16
 MOST = 96
@@ -67,12 +66,8 @@ def build_prints(folder: Path, settings: PrintSettings, say: Callable[[str], Non
     folder.mkdir(parents=True, exist_ok=True)
     claim(folder / "prints.json", settings.content())
     missing = [i for i in range(settings.chunks) if not _file(folder, i).exists()]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(1, min(settings.workers, len(missing))), mp_context=context) as pool:
-        jobs = [pool.submit(write_chunk, folder, settings, index) for index in missing]
-        for done, job in enumerate(as_completed(jobs), 1):
-            job.result()
-            say(f"prints: {done} of {len(missing)} chunks of {FINGERS} fingers")
+    for done, _ in enumerate(in_processes(partial(write_prints, folder, settings), missing, settings.workers), 1):
+        say(f"prints: {done} of {len(missing)} chunks of {FINGERS} fingers")
     return read_prints([_file(folder, i) for i in range(settings.chunks)])
 
 
@@ -80,9 +75,8 @@ def _file(folder: Path, index: int) -> Path:
     return folder / f"prints-{index:05d}.npz"
 
 
-def write_chunk(folder: Path, settings: PrintSettings, index: int) -> None:
-    """Render one chunk on one thread and put it in the folder, whole or not at all."""
-    torch.set_num_threads(1)
+def write_prints(folder: Path, settings: PrintSettings, index: int) -> None:
+    """Render one chunk and put it in the folder, whole or not at all."""
     temporary = folder / f"prints-{index:05d}.part.npz"
     chunk = render_prints(settings, range(index * FINGERS, (index + 1) * FINGERS))
     np.savez(temporary, **{name: plane.numpy() for name, plane in vars(chunk).items()})
