@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fpsynth import __version__, engine
+from fpsynth import __version__, work
 from fpsynth.console import Console, Table, clock, size
 from fpsynth.recipe import LoadedRecipe, Plan, load_recipe, make_plan, recipe_yaml
 from fpsynth.recipe.summary import summary
@@ -59,11 +59,11 @@ class ShardMaker:
         self.renderer = _open_renderer(job.loaded, job.device)
         self.batch = job.batch
 
-    def __call__(self, index: int, tick: engine.Tick) -> int:
+    def __call__(self, index: int, tick: work.Tick) -> int:
         """Write the shard of this index, whole or not at all. Returns its number of images."""
         return self.writer.write(index, self.rows(index, tick))
 
-    def rows(self, index: int, tick: engine.Tick) -> Iterator["Row"]:
+    def rows(self, index: int, tick: work.Tick) -> Iterator["Row"]:
         """The finished rows of a shard. Batches are fixed by the plan: they start anew in every shard."""
         from fpsynth.render.rows import render_batch
         from fpsynth.render.scene import batches
@@ -124,8 +124,9 @@ def _load(order: Order, console: Console) -> LoadedRecipe:
 def _job(order: Order, loaded: LoadedRecipe, console: Console) -> Job:
     """Settle what the run depends on, and that it can be done at all."""
     from fpsynth.dataset import DatasetSpec
+    from fpsynth.device import choose_device
     from fpsynth.gate import NOTICE, available
-    from fpsynth.render.means import choose_device, means
+    from fpsynth.render.means import means
 
     recipe = loaded.recipe
     if recipe.gate and not available():
@@ -134,7 +135,7 @@ def _job(order: Order, loaded: LoadedRecipe, console: Console) -> Job:
         console.note(f"the bundled model never saw these words of prompt.text: {', '.join(strange)}")
     device = "cpu" if recipe.sampling.virtual else choose_device(order.device)
     if order.workers > 1:
-        engine.require_ray()
+        work.require_ray()
     batch = 1 if recipe.sampling.virtual else order.batch or (32 if device == "cuda" else 4)
     spec = DatasetSpec(
         name=recipe.name,
@@ -175,9 +176,9 @@ def _make_shards(job: Job, maker: ShardMaker | None, missing: list[int], workers
     with console.progress(total, "images") as progress:
         away = replace(job, root=job.root.absolute())
         pieces = (
-            engine.run_here(maker, missing, progress.tick)
+            work.run_here(maker, missing, progress.tick)
             if maker
-            else engine.run_on_ray(ShardMaker, away, missing, progress.tick, workers, job.device == "cuda")
+            else work.run_on_ray(ShardMaker, away, missing, progress.tick, workers, job.device == "cuda")
         )
         for index, images in pieces:
             progress.piece(job.spec.places[index].stem)

@@ -7,8 +7,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "fpsynth"
 FLOW = (
-    ("errors", "vocabulary", "rng", "minutiae"),
-    ("console", "engine"),
+    ("errors", "vocabulary", "rng", "files", "device", "work", "minutiae"),
+    ("slots", "console"),
     ("recipe",),
     ("finger",),
     ("impression",),
@@ -26,7 +26,7 @@ FLOW = (
 """The flow; those in one pair of brackets may use each other."""
 
 RANK = {name: rank for rank, names in enumerate(FLOW) for name in names}
-LIGHT = ("errors", "vocabulary", "rng", "recipe", "console", "engine", "cli", "generate")
+LIGHT = ("errors", "vocabulary", "rng", "recipe", "slots", "files", "device", "work", "console", "cli", "generate")
 """Parts that --help and --dry-run load."""
 HEAVY = {"torch", "diffusers", "transformers", "cv2", "pyarrow", "datasets", "skimage", "PIL", "ray"}
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from fpsynth.dataset import Renderer
+from fpsynth.device import choose_device
 from fpsynth.errors import UserError
 from fpsynth.gate import Verdict
 from fpsynth.recipe import Recipe, make_plan
-from fpsynth.render.means import choose_device
 from fpsynth.render.renderer import Drawn
 from fpsynth.render.rows import render_batch
 from fpsynth.render.scene import Scene, batches

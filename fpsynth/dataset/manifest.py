@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fpsynth.dataset.files import write_bytes
 from fpsynth.dataset.spec import DatasetSpec
 from fpsynth.errors import DamagedFile, UserError
+from fpsynth.files import write_bytes
 
 NAME = "manifest.json"
 VERSION = 1

@@ -5,9 +5,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fpsynth.dataset.files import replacing, write_bytes
 from fpsynth.dataset.row import Row, facts, features, metadata_features, png
 from fpsynth.dataset.sidecar import write_sidecars
+from fpsynth.files import replacing, write_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from fpsynth.dataset import manifest
 from fpsynth.dataset.card import COUNTED, Tally, card
-from fpsynth.dataset.files import leftovers, replacing, write_bytes
 from fpsynth.dataset.manifest import ShardRecord
 from fpsynth.dataset.row import Row, metadata_features
 from fpsynth.dataset.shard import ROW_GROUP, parquet_writer, write_parquet_shard, write_png_shard
 from fpsynth.dataset.spec import PARTS, RESERVED, DatasetSpec, is_split_name, shard_path
 from fpsynth.errors import UserError
+from fpsynth.files import leftovers, replacing, write_bytes
 
 
 class DatasetWriter:

@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from fpsynth.dataset.files import write_bytes
+from fpsynth.files import write_bytes
 from fpsynth.inspect.figures import quartiles
 from fpsynth.inspect.item import Fault
 from fpsynth.inspect.likeness import closest_strangers, cosines, identities
 from fpsynth.inspect.matching import FAR, Scores, bootstrap, draw_pairs, rates, tuples
 from fpsynth.inspect.record import Record
-from fpsynth.inspect.scan import Progress, parallel
+from fpsynth.inspect.scan import Progress
 from fpsynth.inspect.suspects import BOZORTH3, COSINE, Suspicion, label_faults, lone_identities
+from fpsynth.work import processes
 
 BATCH = 100
 """Comparisons that go to a process together."""
@@ -78,7 +79,7 @@ class Comparer:
         parts = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)]
         batches = [Batch({i: templates[i] for pair in part for i in pair}, tuple(part)) for part in parts]
         scores: list[int] = []
-        with parallel(min(self.workers, len(batches))) as mapper:
+        with processes(min(self.workers, len(batches))) as mapper:
             for found in mapper(compare_batch, batches):
                 scores.extend(found)
                 if self.progress is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fpsynth import __version__
-from fpsynth.dataset.files import write_bytes
+from fpsynth.files import write_bytes
 from fpsynth.inspect import charts
 from fpsynth.inspect.dataset_look import DatasetLook
 from fpsynth.inspect.drawing import EXTRA, FOUND, HIT, MISSED, TRUE, thumbnail, with_minutiae

@@ -4,18 +4,15 @@ import hashlib
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from fpsynth.dataset.files import write_bytes
 from fpsynth.embedding.bundled import bundled_digest
+from fpsynth.files import write_bytes
 from fpsynth.inspect.check import check_item
 from fpsynth.inspect.item import Fault, Item, as_dict
 from fpsynth.inspect.judges import judge
@@ -23,6 +20,7 @@ from fpsynth.inspect.likeness import describe
 from fpsynth.inspect.measure import decode, deep, light
 from fpsynth.inspect.record import Extractor, Record, from_json, shared, to_json
 from fpsynth.inspect.source import Unit
+from fpsynth.work import processes
 
 VERSION = 3
 """Part of every cache key: raised when a figure is measured in another way."""
@@ -61,7 +59,7 @@ def scan_all(tasks: Sequence[Task], workers: int, progress: Progress | None) -> 
     done = 0
     counts = [_count(task.unit) for task in tasks]
     total, scans = sum(counts), []
-    with parallel(1 if total <= SMALL else min(workers, len(tasks))) as mapper:
+    with processes(1 if total <= SMALL else min(workers, len(tasks))) as mapper:
         for scan, count in zip(mapper(scan_unit, tasks), counts, strict=True):
             scans.append(scan)
             done += count
@@ -75,27 +73,6 @@ def _count(unit: Unit) -> int:
         return unit.count()
     except (OSError, ValueError, pa.ArrowException):
         return 0
-
-
-Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
-
-
-@contextmanager
-def parallel(workers: int) -> Iterator[Mapper]:
-    """A map over processes, in order; over one worker, the plain map."""
-    if workers <= 1:
-        yield map
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_alone) as pool:
-        yield pool.map
-
-
-def _alone() -> None:
-    """One thread for each process: the cores are taken by the other processes."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    os.environ["OMP_NUM_THREADS"] = "1"  # for torch, where it is loaded later
 
 
 def scan_unit(task: Task) -> Scan:

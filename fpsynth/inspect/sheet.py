@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from fpsynth.dataset.files import replacing
+from fpsynth.files import replacing
 from fpsynth.inspect.item import Item
 from fpsynth.inspect.measure import decode
 

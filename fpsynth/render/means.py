@@ -5,7 +5,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fpsynth import gate
-from fpsynth.errors import UserError
 from fpsynth.recipe import LoadedRecipe
 from fpsynth.recipe.schema import NONE, VIRTUAL
 
@@ -39,14 +38,3 @@ def means(loaded: LoadedRecipe, device: str) -> Mapping[str, str | None]:
     check_bundle(folder)
     kind = f"{device} {natural_dtype(device)}".replace("torch.", "")
     return {"model": digest(folder), "device": kind, "gate": judge, **versions, "diffusers": version("diffusers")}
-
-
-def choose_device(name: str) -> str:
-    """cpu or cuda; auto is cuda where there is one. Raises UserError for what is not there."""
-    import torch
-
-    if name not in ("auto", "cpu", "cuda"):
-        raise UserError(f"--device {name}: one of cpu, cuda, auto")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: no CUDA device can be used here")
-    return "cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda"

@@ -6,10 +6,8 @@ but for its noise, which a GPU draws otherwise than a CPU.
 """
 
 import json
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from fpsynth.impression import CaptureSettings, capture_all
 from fpsynth.rng import Stream, generator
 from fpsynth.sensor import Device, draw_device, render_all
 from fpsynth.vocabulary import ACQUISITIONS, PATTERNS, PRESSURES, QUALITIES, SENSORS, SKINS
+from fpsynth.work import processes
 
 FINGERS = 16
 CAPTURES = 4
@@ -139,17 +138,9 @@ def build_bank(folder: Path, settings: BankSettings, say: Callable[[str], None] 
     claim(folder / "bank.json", settings.content())
     missing = [i for i in range(settings.chunks) if not chunk_files(folder, i)[2].exists()]
     write = partial(write_chunk, folder, settings, device=device)
-    written = in_processes(write, missing, settings.workers) if device == "cpu" else map(write, missing)
-    for done, _ in enumerate(written, 1):
-        say(f"bank: {done} of {len(missing)} chunks of {CHUNK} images")
-
-
-def in_processes(write: Callable[[int], None], missing: Sequence[int], workers: int) -> Iterator[None]:
-    """Write chunks by their numbers, each on one thread of a process of a pool; one item for each that is done."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(1, min(workers, len(missing))), context, torch.set_num_threads, (1,)) as pool:
-        jobs = [pool.submit(write, index) for index in missing]
-        yield from (job.result() for job in as_completed(jobs))
+    with processes(min(settings.workers, len(missing)) if device == "cpu" else 1) as mapper:
+        for done, _ in enumerate(mapper(write, missing), 1):
+            say(f"bank: {done} of {len(missing)} chunks of {CHUNK} images")
 
 
 def claim(path: Path, settings: Mapping[str, object]) -> None:

@@ -21,7 +21,8 @@ from fpsynth.finger import MASTER_PPI, Finger, make_finger
 from fpsynth.impression import CaptureSettings, Impression, capture
 from fpsynth.rng import Stream, generator
 from fpsynth.sensor import render
-from fpsynth.training.bank import Mixture, claim, draw_device_of, draw_labels, draw_pattern, in_processes
+from fpsynth.training.bank import Mixture, claim, draw_device_of, draw_labels, draw_pattern
+from fpsynth.work import processes
 
 FINGERS = 16
 MOST = 96
@@ -66,8 +67,9 @@ def build_prints(folder: Path, settings: PrintSettings, say: Callable[[str], Non
     folder.mkdir(parents=True, exist_ok=True)
     claim(folder / "prints.json", settings.content())
     missing = [i for i in range(settings.chunks) if not _file(folder, i).exists()]
-    for done, _ in enumerate(in_processes(partial(write_prints, folder, settings), missing, settings.workers), 1):
-        say(f"prints: {done} of {len(missing)} chunks of {FINGERS} fingers")
+    with processes(min(settings.workers, len(missing))) as mapper:
+        for done, _ in enumerate(mapper(partial(write_prints, folder, settings), missing), 1):
+            say(f"prints: {done} of {len(missing)} chunks of {FINGERS} fingers")
     return read_prints([_file(folder, i) for i in range(settings.chunks)])
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import torch
 from pydantic import BaseModel
 
+from fpsynth.device import choose_device
 from fpsynth.diffusion.bundle import check_bundle, default_model
 from fpsynth.errors import UserError
 from fpsynth.recipe.document import Document, read_document
@@ -37,7 +37,7 @@ def train(
     found = document.data.get("stage")
     if found != stage:
         raise document.error(("stage",), f"is {found!r}, but the stage to run is {stage!r}")
-    chosen = "cpu" if (stage, device) == ("bank", "auto") else _device(device)
+    chosen = "cpu" if (stage, device) == ("bank", "auto") else choose_device(device)
     RUNNERS[stage](document, _out(out, recipe), chosen, say or _print)
 
 
@@ -91,7 +91,7 @@ def distill(
 ) -> None:
     """Make a few-step student, or go on with it."""
     settings = validate(read_document(recipe, overrides), DistillSettings)
-    folder, where, tell = _out(out, recipe), _device(device), say or _print
+    folder, where, tell = _out(out, recipe), choose_device(device), say or _print
     model = settings.model or default_model()
     check_precision(settings.loop.precision, where)
     check_bundle(model)
@@ -125,14 +125,6 @@ def _out(out: Path | None, recipe: Path) -> Path:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file, not a folder")
     return folder
-
-
-def _device(device: str) -> str:
-    if device not in ("auto", "cpu", "cuda"):
-        raise UserError(f"unknown device {device!r}; devices are auto, cpu, cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("no CUDA device here; use --device cpu")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
 def _print(text: str) -> None:

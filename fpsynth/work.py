@@ -1,6 +1,11 @@
-"""Where pieces of work run: here, one after the other, or on Ray actors. What a piece is, is none of its business."""
+"""Where pieces of work run: here one after the other, in processes, or on Ray actors; not what they are."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
 from typing import Any, Protocol, TypeVar
 
 from fpsynth.errors import UserError
@@ -24,10 +29,35 @@ def run_here(worker: Worker[R], tasks: Sequence[int], tick: Tick) -> Iterator[tu
         yield task, worker(task, tick)
 
 
+class Mapper(Protocol):
+    """A map over pieces: results in the order of the pieces."""
+
+    def __call__(self, do: Callable[[Any], Any], pieces: Sequence[Any], /) -> Iterator[Any]:
+        """do(piece) of every piece."""
+
+
+@contextmanager
+def processes(count: int) -> Iterator[Mapper]:
+    """A map over this many processes of one thread each; with one, the plain map in this process."""
+    if count <= 1:
+        yield map
+        return
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        yield pool.map
+
+
+def _one_thread() -> None:
+    """The cores are taken by the other processes."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # for torch, where it is loaded later
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+
+
 def require_ray() -> Any:
     """The ray module. Raises UserError with the way to get it."""
-    import os
-
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     try:

@@ -1,0 +1,27 @@
+"""What a codec is: the space that a denoiser works in."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+
+class Codec(Protocol):
+    """Images to latents of about standard deviation 1, and back."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of the latents."""
+
+    @property
+    def factor(self) -> int:
+        """Pixels along each side of a latent cell."""
+
+    @property
+    def digest(self) -> str:
+        """Of everything that decides the latents: two codecs of one digest encode alike."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """(B, 1, H, W) in [-1, 1] -> (B, channels, H / factor, W / factor) float32."""
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """(B, channels, h, w) -> (B, 1, h * factor, w * factor) float32, not clipped to [-1, 1]."""
