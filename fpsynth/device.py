@@ -2,7 +2,7 @@
 
 from fpsynth.errors import UserError
 
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("cpu", "cuda", "auto")
 
 
 def choose_device(name: str) -> str:
