@@ -13,12 +13,13 @@ from fpsynth.finger.pattern import CORE, Layout, draw_layout
 from fpsynth.finger.period import Stretch, draw_stretch, fanned
 from fpsynth.finger.ridges import grow
 from fpsynth.finger.skeleton import read_minutiae
-from fpsynth.finger.stretch import Master, move_singular, stretched
+from fpsynth.finger.stretch import Waves, move_singular, stretched
 from fpsynth.minutiae import Minutia, SingularPoint
 
 MASTER_HEIGHT = 704
 MASTER_WIDTH = 576
 MASTER_PPI = 500
+FINGERTIP = "fingertip"
 HALF = 2
 """Master pixels a sample while the ridges grow."""
 ROUNDS = (6, 12)
@@ -27,9 +28,9 @@ ROUNDS = (6, 12)
 
 @dataclass(frozen=True)
 class Finger:
-    """A fingertip seen as a print is (ridges as they appear on paper, not on the skin).
+    """A fingertip, its tip at the top: the Master (see there) of a finger.
 
-    ridges        (704, 576) float32 in [-1, 1]: smooth wave, +1 on a ridge crest, -1 in a valley; fingertip at the top
+    ridges        (704, 576) float32 in [-1, 1]: smooth wave, +1 on a ridge crest, -1 in a valley
     detail        (704, 576) float32, about [-1, .5]: what belongs to the finger besides the wave, in the same unit and
                   to be added to it: pores, ridge edge roughness, creases and scars (negative), incipient ridges and
                   dots (positive). 0 where there is nothing.
@@ -49,6 +50,8 @@ class Finger:
     minutiae: tuple[Minutia, ...]
     singular: tuple[SingularPoint, ...]
     centre: tuple[float, float]
+    ppi: int = MASTER_PPI
+    part: str = FINGERTIP
 
 
 @dataclass(frozen=True)
@@ -89,10 +92,10 @@ def make_fingers(
     drawn = [(s.theta, s.noise, s.period, s.stretch.source) for s in seedlings]
     theta, noise, period, source = (torch.stack(planes).to(device) for planes in zip(*drawn, strict=True))
     even, odd = grow(noise, theta, period / HALF, [s.rounds for s in seedlings])
-    masters = stretched(even, odd, theta, source, period)
-    waves = masters.wave, masters.orientation, masters.period
-    rows = zip(rngs, seedlings, positions, *waves, strict=True)
-    return [_finished(rng, seedling, position, Master(*planes)) for rng, seedling, position, *planes in rows]
+    grown = stretched(even, odd, theta, source, period)
+    planes = grown.wave, grown.orientation, grown.period
+    rows = zip(rngs, seedlings, positions, *planes, strict=True)
+    return [_finished(rng, seedling, position, Waves(*planes)) for rng, seedling, position, *planes in rows]
 
 
 def _draw_seedling(rng: np.random.Generator, pattern: str) -> _Seedling:
@@ -105,12 +108,12 @@ def _draw_seedling(rng: np.random.Generator, pattern: str) -> _Seedling:
     return _Seedling(pattern, layout, stretch, theta, noise, period, int(rng.integers(*ROUNDS)))
 
 
-def _finished(rng: np.random.Generator, seedling: _Seedling, position: int, master: Master) -> Finger:
-    """The finger of one grown master (planes (704, 576)): its detail, minutiae and singular points."""
-    minutiae = read_minutiae(master.wave.cpu().numpy())
+def _finished(rng: np.random.Generator, seedling: _Seedling, position: int, waves: Waves) -> Finger:
+    """The finger of one grown pattern (planes (704, 576)): its detail, minutiae and singular points."""
+    minutiae = read_minutiae(waves.wave.cpu().numpy())
     singular = move_singular(seedling.layout, seedling.stretch.source)
-    detail = draw_detail(rng, master.wave)
-    planes = master.wave, detail, master.orientation, master.period
+    detail = draw_detail(rng, waves.wave)
+    planes = waves.wave, detail, waves.orientation, waves.period
     return Finger(seedling.pattern, position, *planes, minutiae, singular, finger_centre(singular))
 
 

@@ -13,7 +13,7 @@ from fpsynth.minutiae import SingularPoint
 
 
 @dataclass(frozen=True)
-class Master:
+class Waves:
     """Planes (..., H, W) of masters: the wave in [-1, 1], orientation in [0, pi), period in pixels."""
 
     wave: Tensor
@@ -21,7 +21,7 @@ class Master:
     period: Tensor
 
 
-def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, grown: Tensor) -> Master:
+def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, grown: Tensor) -> Waves:
     """Carry grown patterns (half resolution) to the masters through `source` (B, H, W, 2), full-resolution pixels.
 
     grown: the period (master pixels) that the pattern was grown at.
@@ -36,7 +36,7 @@ def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, gr
     power = power.clamp_min(0)
     wave = (even / torch.sqrt(power + 0.02 * one_by_one(torch.mean, power))).clamp(-1, 1)
     theta, period = _stretched_flow(torch.atan2(sin2, cos2) / 2, source, period)
-    return Master(wave, theta, period)
+    return Waves(wave, theta, period)
 
 
 def _sampled(planes: Tensor, source: Tensor) -> Tensor:

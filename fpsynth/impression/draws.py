@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fpsynth.finger import Finger
+from fpsynth.finger import Master
 from fpsynth.finger.fields import column, enlarged
 
 Array = NDArray[np.float64]
@@ -51,7 +51,7 @@ class Draws:
         return self.shares[0] * habit + self.shares[1] * own
 
 
-def draws_for(finger: Finger, variation: float, rng: np.random.Generator) -> Draws:
+def draws_for(finger: Master, variation: float, rng: np.random.Generator) -> Draws:
     """The draws of one capture; the finger's habit is seeded by its own minutiae."""
     words = [round(16 * v) for m in finger.minutiae[:32] for v in (m.x, m.y)]
     care = float(np.clip(np.exp(0.45 * rng.standard_normal()), 0.5, 2.5))

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fpsynth.finger import Finger
+from fpsynth.finger import Master
 from fpsynth.impression.contact import CREASE_MM, Outline, depth_field, draw_outline, touch
 from fpsynth.impression.draws import Array, Draws, draws_for
 from fpsynth.impression.load import (
@@ -21,7 +21,7 @@ from fpsynth.impression.load import (
     wear_field,
 )
 from fpsynth.impression.pose import draw_pose
-from fpsynth.impression.skin import MASTER_MM, SkinMap, draw_distortion
+from fpsynth.impression.skin import SkinMap, draw_distortion
 from fpsynth.impression.truth import Planes, move_minutiae, move_singular
 from fpsynth.minutiae import Minutia, SingularPoint
 
@@ -51,6 +51,7 @@ class Impression:
     moisture    [-1, 1], -1 dry, 0 normal, +1 wet
     wear        [0, 1], 1 where ridges are worn flat or smudged
     flow        (height, width, 2) float32: the master pixel (x, y) that lies under each image pixel
+    master      (rows, cols) of the master that the flow points into
     minutiae    image pixels, only those in contact; quality says how legible each is
     singular    image pixels, only those in contact
     roughness   of the ridges, 1 being usual
@@ -65,6 +66,7 @@ class Impression:
     moisture: Tensor
     wear: Tensor
     flow: Tensor
+    master: tuple[int, int]
     minutiae: tuple[Minutia, ...]
     singular: tuple[SingularPoint, ...]
     parameters: Mapping[str, float]
@@ -88,20 +90,20 @@ class _Touch:
     roughness: float
 
 
-def capture(finger: Finger, settings: CaptureSettings, rng: np.random.Generator) -> Impression:
+def capture(finger: Master, settings: CaptureSettings, rng: np.random.Generator) -> Impression:
     """Take one capture of the finger, on the finger's device. The same generator state gives the same capture."""
     return capture_all([finger], [settings], [rng])[0]
 
 
 def capture_all(
-    fingers: Sequence[Finger], settings: Sequence[CaptureSettings], rngs: Sequence[np.random.Generator]
+    fingers: Sequence[Master], settings: Sequence[CaptureSettings], rngs: Sequence[np.random.Generator]
 ) -> list[Impression]:
     """Take a batch of captures together, on the fingers' device: each is what capture makes of it.
 
-    All are of one size and resolution; a finger may be captured more than once.
+    All are of one size and resolution, and so are their masters; a finger may be captured more than once.
     """
-    if len({(s.width, s.height, s.ppi) for s in settings}) != 1:
-        raise ValueError("captures of one batch have one size and one resolution")
+    if len({(s.width, s.height, s.ppi) for s in settings}) != 1 or len({(f.ridges.shape, f.ppi) for f in fingers}) != 1:
+        raise ValueError("captures of one batch have one size and one resolution, and so have their masters")
     draws = [draws_for(f, s.variation, rng) for f, s, rng in zip(fingers, settings, rngs, strict=True)]
     touches = [_draw_touch(*one) for one in zip(draws, fingers, settings, strict=True)]
     coarse = [_coarse_fields(*one) for one in zip(draws, touches, settings, strict=True)]
@@ -116,30 +118,40 @@ def capture_all(
     return [_impression(f, s, touched, own, Planes(*seen)) for f, s, touched, own, seen in rows]
 
 
-def _impression(finger: Finger, settings: CaptureSettings, touched: _Touch, planes: _Moved, seen: Planes) -> Impression:
+def _impression(finger: Master, settings: CaptureSettings, touched: _Touch, planes: _Moved, seen: Planes) -> Impression:
     """One capture of a batch: its planes, and what is true of it."""
-    minutiae, singular = move_minutiae(finger, touched.skin, seen), move_singular(finger, touched.skin, seen)
-    return Impression(settings, *planes, minutiae, singular, _parameters(touched, seen), touched.roughness)
+    rows, cols = finger.ridges.shape
+    return Impression(
+        settings,
+        *planes,
+        master=(rows, cols),
+        minutiae=move_minutiae(finger, touched.skin, seen),
+        singular=move_singular(finger, touched.skin, seen),
+        parameters=_parameters(touched, seen),
+        roughness=touched.roughness,
+    )
 
 
-def _draw_touch(draws: Draws, finger: Finger, settings: CaptureSettings) -> _Touch:
+def _draw_touch(draws: Draws, finger: Master, settings: CaptureSettings) -> _Touch:
     pose = draw_pose(draws, settings.acquisition)
     pressure = draw_pressure(draws, settings.quality, settings.pressure)
     size = finger_size(finger) * CONDITIONS[settings.quality].area ** 0.5
     middle = ((settings.width - 1) / 2, (settings.height - 1) / 2)
-    skin = SkinMap(pose, draw_distortion(draws, pressure), middle, _pad_middle(finger), 25.4 / settings.ppi)
+    distortion, sizes = draw_distortion(draws, pressure), (25.4 / settings.ppi, 25.4 / finger.ppi)
+    skin = SkinMap(pose, distortion, middle, _pad_middle(finger), *sizes)
     outline = draw_outline(draws, settings.acquisition, size, pressure)
     moisture = draw_moisture(draws, settings.quality, settings.skin)
     return _Touch(skin, outline, pressure, moisture, draw_roughness(draws, settings.quality))
 
 
-def finger_size(finger: Finger) -> float:
+def finger_size(finger: Master) -> float:
     """Size of the fingertip, 1 = usual: broad ridges sit on large fingers; thumbs are larger, little fingers less."""
     by_position = {1: 1.14, 6: 1.14, 5: 0.88, 10: 0.88}.get(finger.position, 1.0)
-    return float(np.clip(finger.period.mean().item() / 9.0, 0.85, 1.15)) ** 0.5 * by_position
+    period = finger.period.mean().item() * (500 / finger.ppi)
+    return float(np.clip(period / 9.0, 0.85, 1.15)) ** 0.5 * by_position
 
 
-def _pad_middle(finger: Finger) -> tuple[float, float]:
+def _pad_middle(finger: Master) -> tuple[float, float]:
     """The pad's middle in master pixels: at the height of the finger's centre, half way to its axis."""
     return (finger.centre[0] + (finger.ridges.shape[1] - 1) / 2) / 2, finger.centre[1]
 
@@ -164,7 +176,7 @@ def _enlarged(fields: Array, settings: CaptureSettings, device: torch.device) ->
     return F.interpolate(coarse, (settings.height, settings.width), mode="bilinear", align_corners=True)
 
 
-def _sampled(fingers: Sequence[Finger], flow: Tensor) -> tuple[Tensor, Tensor]:
+def _sampled(fingers: Sequence[Master], flow: Tensor) -> tuple[Tensor, Tensor]:
     """The masters' ridges and detail (B, H, W) under flows (B, 2, H, W)."""
     rows, cols = fingers[0].ridges.shape
     span = torch.tensor([cols - 1, rows - 1], dtype=flow.dtype, device=flow.device)
@@ -174,12 +186,12 @@ def _sampled(fingers: Sequence[Finger], flow: Tensor) -> tuple[Tensor, Tensor]:
     return ridges, detail
 
 
-def _inside(flow: Tensor, finger: Finger) -> Tensor:
+def _inside(flow: Tensor, finger: Master) -> Tensor:
     """(B, H, W) millimetres inside the master: there is no skin beyond it."""
     rows, cols = finger.ridges.shape
     x, y = flow.unbind(1)
     across, along = torch.minimum(x, cols - 1 - x), torch.minimum(y, rows - 1 - y)
-    return (torch.minimum(across, along) - 8) * MASTER_MM
+    return (torch.minimum(across, along) - 8 * finger.ppi / 500) * (25.4 / finger.ppi)
 
 
 def _parameters(touched: _Touch, planes: Planes) -> dict[str, float]:

@@ -12,7 +12,6 @@ import numpy as np
 from fpsynth.impression.draws import Array, Draws
 from fpsynth.impression.pose import Pose
 
-MASTER_MM = 25.4 / 500
 WAVES = 6
 
 
@@ -74,7 +73,7 @@ class SkinMap:
     """The whole map of a capture: image pixel -> master pixel, and back.
 
     middle   the image's middle, in image pixels; anchor the pad's middle, in master pixels
-    pixel_mm size of an image pixel
+    pixel_mm, master_mm size of an image pixel and of a master pixel
     """
 
     pose: Pose
@@ -82,6 +81,7 @@ class SkinMap:
     middle: tuple[float, float]
     anchor: tuple[float, float]
     pixel_mm: float
+    master_mm: float
 
     def to_finger(self, pixels: Array) -> Array:
         """Image pixels (..., 2) to millimetres along the finger's axes, from the contact's middle."""
@@ -89,7 +89,7 @@ class SkinMap:
 
     def finger_to_master(self, points: Array) -> Array:
         """Finger millimetres (..., 2) to master pixels."""
-        return (self.distortion.apply(points) + self.pose.facing_mm) / MASTER_MM + self.anchor
+        return (self.distortion.apply(points) + self.pose.facing_mm) / self.master_mm + self.anchor
 
     def to_master(self, pixels: Array) -> Array:
         """Image pixels (..., 2) to master pixels."""
@@ -102,7 +102,7 @@ class SkinMap:
 
     def to_image(self, master: Array, rounds: int = 5) -> Array:
         """Master pixels (n, 2) to image pixels: the inverse of to_master by Newton's method."""
-        finger = (master - self.anchor) * MASTER_MM - self.pose.facing_mm
+        finger = (master - self.anchor) * self.master_mm - self.pose.facing_mm
         pixels = self.pose.to_image(finger) / self.pixel_mm + self.middle
         for _ in range(rounds):
             error = self.to_master(pixels) - master

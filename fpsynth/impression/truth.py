@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fpsynth.finger import Finger
+from fpsynth.finger import Master
 from fpsynth.impression.draws import Array
 from fpsynth.impression.skin import SkinMap
 from fpsynth.minutiae import Minutia, SingularPoint
@@ -26,20 +26,20 @@ class Planes:
     wear: Array
 
 
-def move_minutiae(finger: Finger, skin: SkinMap, planes: Planes) -> tuple[Minutia, ...]:
+def move_minutiae(finger: Master, skin: SkinMap, planes: Planes) -> tuple[Minutia, ...]:
     """The minutiae in image pixels: those that touch, with skin around them, and lie well inside the frame."""
     if not finger.minutiae:
         return ()
     master = np.array([(m.x, m.y) for m in finger.minutiae])
     image = skin.to_image(master)
     angles = _moved_angles(np.array([m.angle for m in finger.minutiae]), skin.jacobian(image))
-    period = _periods(finger, master) * (25.4 / 500) / skin.pixel_mm
+    period = _periods(finger, master) * skin.master_mm / skin.pixel_mm
     seen, quality = _touching(planes.contact, image, period), _legibility(planes, image, period)
     rows = zip(finger.minutiae, image, angles, quality, seen, strict=True)
     return tuple(Minutia(float(p[0]), float(p[1]), float(a), m.kind, int(q)) for m, p, a, q, s in rows if s)
 
 
-def move_singular(finger: Finger, skin: SkinMap, planes: Planes) -> tuple[SingularPoint, ...]:
+def move_singular(finger: Master, skin: SkinMap, planes: Planes) -> tuple[SingularPoint, ...]:
     """The cores and deltas in image pixels, those in contact."""
     if not finger.singular:
         return ()
@@ -56,7 +56,7 @@ def _moved_angles(degrees: Array, jacobian: Array) -> Array:
     return np.degrees(np.arctan2(-direction[:, 1], direction[:, 0])) % 360
 
 
-def _periods(finger: Finger, master: Array) -> Array:
+def _periods(finger: Master, master: Array) -> Array:
     rows, cols = finger.period.shape
     x, y = np.rint(master).astype(int).T
     return finger.period.cpu().numpy()[np.clip(y, 0, rows - 1), np.clip(x, 0, cols - 1)].astype(float)

@@ -9,6 +9,7 @@ from torch import Tensor
 from fpsynth.sensor.chance import Chance
 from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.fields import axes, blur, broad_blur, grain, line_noise, mottle, specks, white
+from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
 
 RANGES: Ranges = {
@@ -60,3 +61,6 @@ def _droplets(touch: Touch, near: Tensor, amounts: list[float], chance: Chance) 
     rim = (4 * near * (1 - near)).clamp(0, 1) * (1 - touch.contact)
     where = 0.8 * rim**2 + touch.contact * (0.15 + 1.5 * touch.load).clamp(0, 1)
     return spots * where * (0.6 + 0.6 * mottle(chance, near, 40)).clamp(0, 1.3)
+
+
+KIND = Kind(RANGES, expose)

@@ -12,6 +12,7 @@ from torch import Tensor
 from fpsynth.sensor.chance import Chance
 from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.fields import axes, blur, broad_blur, grain, mottle, vignette, white
+from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
 
 RANGES: Ranges = {
@@ -56,3 +57,6 @@ def _background(like: Tensor, grey: Tensor, fixed: Chance) -> Tensor:
     y, x = axes(like)
     turn = fixed.uniform(0, 2 * math.pi)
     return grey + 10 * (x * turn.cos() + y * turn.sin()) + 3 * mottle(fixed, like, 60)
+
+
+KIND = Kind(RANGES, expose)

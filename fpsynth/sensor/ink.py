@@ -12,6 +12,7 @@ from torch import Tensor
 from fpsynth.sensor.chance import Chance
 from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.fields import axes, blur, broad_blur, grain, mottle, white
+from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
 
 RANGES: Ranges = {
@@ -57,3 +58,6 @@ def card(like: Tensor, devices: Devices) -> Tensor:
     turn = fixed.uniform(0, 2 * math.pi)
     light = p["tilt"] * (x * turn.cos() + y * turn.sin())
     return p["back"] + light + p["fibre"] * grain(fixed, like, 1.1) * 0.6 + p["cloud"] * mottle(fixed, like, 22)
+
+
+KIND = Kind(RANGES, expose, surfaces=("card",))

@@ -15,6 +15,7 @@ from fpsynth.finger.fields import column
 from fpsynth.sensor.chance import Chance
 from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.fields import axes, blur, grain, mottle, white
+from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
 
 RANGES: Ranges = {
@@ -82,3 +83,6 @@ def streaks(chance: Chance, like: Tensor, turn: Tensor) -> Tensor:
     lines = chance.normal(1, max(like.shape[1:]) // 3, 12)
     where = torch.stack([along / 1.5, across / 1.5], -1)
     return F.grid_sample(lines, where, mode="bilinear", align_corners=True)[:, 0] / 0.67
+
+
+KIND = Kind(RANGES, expose, surfaces=tuple(SURFACES))

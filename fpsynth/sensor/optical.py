@@ -10,6 +10,7 @@ from torch import Tensor
 from fpsynth.sensor.chance import Chance
 from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.fields import blur, broad_blur, mottle, specks, vignette, white
+from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
 
 RANGES: Ranges = {
@@ -52,3 +53,6 @@ def _combed(ink: Tensor, contact: Tensor, shifts: list[int], chance: Chance) -> 
     odd = (torch.arange(ink.shape[1], device=ink.device) % 2 == 1)[:, None]
     rim = broad_blur(contact, 10) < 0.66
     return torch.where(odd & rim, 0.75 * moved + 0.25 * ink, ink)
+
+
+KIND = Kind(RANGES, expose)

@@ -1,7 +1,6 @@
 """Drawing a device of a kind, and rendering an impression with it."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -9,44 +8,26 @@ from torch import Tensor
 
 from fpsynth.errors import UserError
 from fpsynth.impression import Impression
-from fpsynth.sensor import capacitive, contactless, ink, latent, optical, thermal
 from fpsynth.sensor.chance import Chance
-from fpsynth.sensor.device import Device, Devices, Ranges, draw_parameters
-from fpsynth.sensor.touch import Touch, touch
-from fpsynth.vocabulary import SURFACES
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A sensor kind: the ranges of its devices, and how they turn touches into grey levels."""
-
-    ranges: Ranges
-    expose: Callable[[Touch, Devices, Chance], Tensor]
-
-
-KINDS = {
-    "optical": Kind(optical.RANGES, optical.expose),
-    "capacitive": Kind(capacitive.RANGES, capacitive.expose),
-    "thermal": Kind(thermal.RANGES, thermal.expose),
-    "ink": Kind(ink.RANGES, ink.expose),
-    "latent": Kind(latent.RANGES, latent.expose),
-    "contactless": Kind(contactless.RANGES, contactless.expose),
-}
+from fpsynth.sensor.device import Device, Devices, draw_parameters
+from fpsynth.sensor.kind import kind_of
+from fpsynth.sensor.touch import touch
+from fpsynth.slots import words_of
 
 
 def draw_device(sensor: str, rng: np.random.Generator, surface: str | None = None) -> Device:
-    """Draw a device of a kind (fpsynth.vocabulary.SENSORS); latent prints lie on `surface`, or on one drawn.
+    """Draw a device of a kind (a word of the slot); what it takes prints from is `surface` where it can be, or drawn.
 
     Raises UserError for an unknown kind or surface.
     """
-    kind = _kind(sensor)
-    if surface is not None and surface not in SURFACES:
-        raise UserError(f"unknown surface {surface!r}; known: {', '.join(SURFACES)}")
-    parameters, seed = draw_parameters(kind.ranges, rng), int(rng.integers(2**63))
-    drawn = str(rng.choice(SURFACES))
-    if sensor == "latent":
-        return Device(sensor, parameters, seed, surface or drawn)
-    return Device(sensor, parameters, seed, "card" if sensor == "ink" else None)
+    kind, known = kind_of(sensor), words_of("surface")
+    if surface is not None and surface not in known:
+        raise UserError(f"unknown surface {surface!r}; known: {', '.join(known)}")
+    parameters, seed, drawn = draw_parameters(kind.ranges, rng), int(rng.integers(2**63)), int(rng.integers(len(known)))
+    if not kind.surfaces:
+        return Device(sensor, parameters, seed)
+    fitting = surface if surface in kind.surfaces else kind.surfaces[drawn % len(kind.surfaces)]
+    return Device(sensor, parameters, seed, fitting)
 
 
 def render(impression: Impression, device: Device, rng: np.random.Generator) -> Tensor:
@@ -71,11 +52,5 @@ def render_all(
         own = Devices(tuple(devices[i] for i in which), first.device)
         chance = Chance.of([rngs[i] for i in which], first.device)
         pressed = touch([impressions[i] for i in which], own.parameters, chance)
-        images[which] = _kind(sensor).expose(pressed, own, chance).round().clamp(0, 255).to(torch.uint8)
+        images[which] = kind_of(sensor).expose(pressed, own, chance).round().clamp(0, 255).to(torch.uint8)
     return images
-
-
-def _kind(sensor: str) -> Kind:
-    if sensor not in KINDS:
-        raise UserError(f"unknown sensor {sensor!r}; known: {', '.join(KINDS)}")
-    return KINDS[sensor]

@@ -12,6 +12,7 @@ from torch import Tensor
 from fpsynth.sensor.chance import Chance
 from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.fields import blur, broad_blur, grain, line_noise, mottle, white
+from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
 
 RANGES: Ranges = {
@@ -96,3 +97,6 @@ def _saturated(grey: Tensor, top: Tensor) -> Tensor:
     """Soft upper end: levels near `top` are pressed together below it."""
     knee = top - 30
     return torch.where(grey > knee, knee + 30 * torch.tanh((grey - knee) / 40), grey)
+
+
+KIND = Kind(RANGES, expose)
