@@ -15,16 +15,14 @@ from fpsynth.diffusion.bundle import ADAPTER, adapter_state
 from fpsynth.diffusion.model import Model, load_model
 from fpsynth.diffusion.parts import Size, build_image_encoder
 from fpsynth.training.adapter import adapter_parameters, attach, fix_biases
-from fpsynth.training.bank import BankSettings
 from fpsynth.training.batches import CropSettings, DropSettings, check_grid
+from fpsynth.training.data import Bank, BankSettings, encode_bank
 from fpsynth.training.denoiser import DenoiserJob, Lessons
 from fpsynth.training.diffuse import Diffusion
 from fpsynth.training.group_norm import fast_group_norm
-from fpsynth.training.latents import encode_bank
 from fpsynth.training.loop import LoopSettings, choose_place, fit
 from fpsynth.training.network import Network
 from fpsynth.training.preview import Preview
-from fpsynth.training.stream import Bank
 
 Say = Callable[[str], None]
 

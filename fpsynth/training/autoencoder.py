@@ -17,12 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
 from torch import Tensor, nn
 
 from fpsynth.errors import UserError
-from fpsynth.training.bank import BankSettings
 from fpsynth.training.block_pca import fit_block_pca
 from fpsynth.training.closed_form import read_encoder, write_encoder
+from fpsynth.training.data import Bank, BankSettings, crop_corners, to_signed
 from fpsynth.training.group_norm import fast_group_norm
 from fpsynth.training.loop import LoopSettings, fit, step_generator
-from fpsynth.training.stream import Bank, crop_corners, to_signed
 
 Say = Callable[[str], None]
 

@@ -1,6 +1,6 @@
 """Batches for the denoiser, its adapter and its students: latents, planes, prompts and style references."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,14 +10,11 @@ from torch import Tensor
 from fpsynth.conditioning.prompt import prompt_text
 from fpsynth.conditioning.style import style_pixels
 from fpsynth.errors import UserError
-from fpsynth.training.bank import SIZE, Labels
-from fpsynth.training.latents import LatentBank
-from fpsynth.training.stream import crop_corners
+from fpsynth.slots import SLOTS
+from fpsynth.training.data import SIZE, Labels, LatentBank, crop_corners
 
 MIRROR = {"left_loop": "right_loop", "right_loop": "left_loop"}
 """What a pattern class becomes in a mirror; the others stay."""
-RARE = ("pressure", "surface")
-"""Slots that people seldom fill in, and that are left out half of the time."""
 
 
 class DropSettings(BaseModel):
@@ -26,7 +23,9 @@ class DropSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     slot: float = Field(default=0.1, ge=0, le=1, description="each word of the prompt")
-    rare_slot: float = Field(default=0.5, ge=0, le=1, description="pressure and surface")
+    rare_slot: float = Field(
+        default=0.5, ge=0, le=1, description="each word that people seldom say (pressure, surface)"
+    )
     prompt: float = Field(default=0.1, ge=0, le=1, description="the whole prompt")
     control: float = Field(default=0.05, ge=0, le=1, description="the control planes")
     style: float = Field(default=0.3, ge=0, le=1, description="the style image")
@@ -49,7 +48,7 @@ class CropSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Batch:
-    """latents (B, C, h, w), planes (B, 3, H, W), style (B, 3, S, S; the image encoder's pixels), all float32.
+    """latents (B, C, h, w), planes (B, P, H, W), style (B, 3, S, S; the image encoder's pixels), all float32.
 
     control and styled (B,) bool: False where control or style is dropped.
     """
@@ -72,14 +71,24 @@ class Crop:
     left: int
 
 
-def draw_batch(source: LatentBank, generator: torch.Generator, count: int, size: int, drop: DropSettings) -> Batch:
-    """A batch of random crops with the conditions that the generator leaves them."""
+def draw_batch(
+    source: LatentBank,
+    generator: torch.Generator,
+    count: int,
+    size: int,
+    drop: DropSettings,
+    planes: Sequence[str] | None = None,
+) -> Batch:
+    """A batch of random crops with the conditions that the generator leaves them.
+
+    planes: names of the control planes that the model understands; None: all that the bank holds.
+    """
     crops = draw_crops(generator, len(source.bank), count, size)
     coins = torch.rand(count, 2, generator=generator)
     prompts = tuple(draw_prompt(source.bank.labels[c.index], c.mirrored, generator, drop) for c in crops)
     style = draw_styles(source, crops, generator)
-    latents, planes = gather(source, crops, size)
-    return Batch(latents, planes, style, prompts, coins[:, 0] >= drop.control, coins[:, 1] >= drop.style)
+    latents, shown = gather(source, crops, size, planes)
+    return Batch(latents, shown, style, prompts, coins[:, 0] >= drop.control, coins[:, 1] >= drop.style)
 
 
 def draw_crops(generator: torch.Generator, images: int, count: int, size: int) -> list[Crop]:
@@ -90,17 +99,19 @@ def draw_crops(generator: torch.Generator, images: int, count: int, size: int) -
     return [Crop(*values) for values in zip(index, mirrored, top.tolist(), left.tolist(), strict=True)]
 
 
-def gather(source: LatentBank, crops: list[Crop], size: int) -> tuple[Tensor, Tensor]:
-    """Read latents (B, C, h, w) and planes (B, 3, H, W) of these crops."""
+def gather(
+    source: LatentBank, crops: list[Crop], size: int, planes: Sequence[str] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Read latents (B, C, h, w) and these planes (B, P, H, W), or all that the bank holds, of these crops."""
     latents = [source.crop(c.index, c.mirrored, c.top, c.left, size) for c in crops]
-    planes = [_planes(source, c, size) for c in crops]
-    return torch.stack(latents), torch.stack(planes).float() / 255
+    shown = [_planes(source, c, size, planes) for c in crops]
+    return torch.stack(latents), torch.stack(shown).float() / 255
 
 
-def _planes(source: LatentBank, crop: Crop, size: int) -> Tensor:
+def _planes(source: LatentBank, crop: Crop, size: int, names: Sequence[str] | None) -> Tensor:
     if not crop.mirrored:
-        return source.bank.planes_crop(crop.index, crop.top, crop.left, size)
-    return source.bank.planes_crop(crop.index, crop.top, SIZE - crop.left - size, size).flip(-1)
+        return source.bank.planes_crop(crop.index, crop.top, crop.left, size, names)
+    return source.bank.planes_crop(crop.index, crop.top, SIZE - crop.left - size, size, names).flip(-1)
 
 
 def draw_styles(source: LatentBank, crops: list[Crop], generator: torch.Generator) -> Tensor:
@@ -114,15 +125,9 @@ def draw_styles(source: LatentBank, crops: list[Crop], generator: torch.Generato
 
 def words_of(label: Labels, mirrored: bool) -> dict[str, str | None]:
     """The prompt's slots, as the image (or its mirror image) fills them."""
-    return {
-        "quality": label.quality,
-        "acquisition": label.acquisition,
-        "pattern": MIRROR.get(label.pattern, label.pattern) if mirrored else label.pattern,
-        "sensor": label.sensor,
-        "skin": label.skin,
-        "pressure": label.pressure,
-        "surface": label.surface,
-    }
+    words = {slot: label.words.get(slot) for slot in SLOTS}
+    pattern = words["pattern"]
+    return words | {"pattern": MIRROR.get(pattern, pattern) if mirrored and pattern else pattern}
 
 
 def draw_prompt(label: Labels, mirrored: bool, generator: torch.Generator, drop: DropSettings) -> str:
@@ -132,7 +137,7 @@ def draw_prompt(label: Labels, mirrored: bool, generator: torch.Generator, drop:
     if coins.pop() < drop.prompt:
         return ""
     kept: Mapping[str, str | None] = {
-        slot: None if coin < (drop.rare_slot if slot in RARE else drop.slot) else word
+        slot: None if coin < (drop.rare_slot if SLOTS[slot].rare else drop.slot) else word
         for (slot, word), coin in zip(words.items(), coins, strict=True)
     }
     return prompt_text(kept)

@@ -16,15 +16,13 @@ from fpsynth.diffusion.bundle import adapter_state, check_weights, save_bundle
 from fpsynth.diffusion.parts import Parts, Size, build_parts, build_schedule
 from fpsynth.errors import UserError
 from fpsynth.training.adapter import attach, base_state
-from fpsynth.training.bank import BankSettings
 from fpsynth.training.batches import Batch, CropSettings, DropSettings, check_grid, draw_batch
+from fpsynth.training.data import Bank, BankSettings, LatentBank, encode_bank
 from fpsynth.training.diffuse import Diffusion, stratified_times
 from fpsynth.training.group_norm import fast_group_norm
-from fpsynth.training.latents import LatentBank, encode_bank
 from fpsynth.training.loop import LoopSettings, fit, step_generator
 from fpsynth.training.network import Network
 from fpsynth.training.preview import Preview
-from fpsynth.training.stream import Bank
 
 Say = Callable[[str], None]
 SHIFT = 3.0

@@ -20,17 +20,15 @@ from fpsynth.diffusion.model import Model, load_model
 from fpsynth.errors import UserError
 from fpsynth.training.adapter import is_adapter
 from fpsynth.training.adapters import freeze
-from fpsynth.training.bank import BankSettings
 from fpsynth.training.batches import Batch, CropSettings, DropSettings, check_grid
+from fpsynth.training.data import Bank, BankSettings, encode_bank
 from fpsynth.training.denoiser import Lessons, plain_unet
 from fpsynth.training.diffuse import Diffusion
 from fpsynth.training.group_norm import fast_group_norm
-from fpsynth.training.latents import encode_bank
 from fpsynth.training.loop import LoopSettings, choose_place, fit
 from fpsynth.training.losses import Pupil, lcm_loss, phased_loss, teacher_times
 from fpsynth.training.network import Network, Residuals, Words
 from fpsynth.training.preview import Preview
-from fpsynth.training.stream import Bank
 
 Say = Callable[[str], None]
 STUDENTS: Mapping[str, Any] = {"phased": TCDScheduler, "lcm": LCMScheduler}

@@ -9,11 +9,10 @@ from torch import Tensor
 
 from fpsynth.conditioning.prompt import prompt_text
 from fpsynth.training.autoencoder import decode
-from fpsynth.training.bank import SIZE
 from fpsynth.training.batches import Batch, Crop, draw_styles, gather, words_of
 from fpsynth.training.closed_form import read_encoder
+from fpsynth.training.data import SIZE, LatentBank
 from fpsynth.training.diffuse import Diffusion
-from fpsynth.training.latents import LatentBank
 from fpsynth.training.loop import step_generator
 from fpsynth.training.network import Network
 

@@ -12,13 +12,11 @@ from fpsynth.recipe.document import Document, read_document
 from fpsynth.recipe.validate import validate
 from fpsynth.training.adapters import AdapterSettings, run_adapters
 from fpsynth.training.autoencoder import AutoencoderSettings, run_autoencoder
-from fpsynth.training.bank import BankSettings, build_bank
+from fpsynth.training.data import Bank, BankSettings, build_bank, build_prints
 from fpsynth.training.denoiser import DenoiserSettings, check_autoencoder, run_denoiser
 from fpsynth.training.distill import DistillSettings, run_distill
 from fpsynth.training.embedding import EmbeddingSettings, run_embedding
 from fpsynth.training.loop import check_precision
-from fpsynth.training.prints import build_prints
-from fpsynth.training.stream import Bank
 
 Say = Callable[[str], None]
 Settings = AutoencoderSettings | DenoiserSettings | AdapterSettings | DistillSettings
@@ -115,9 +113,7 @@ def _bank(bank: Path | BankSettings, out: Path, say: Say) -> Bank:
     """The bank at a path, or the one that is described, built beside the folders of the runs."""
     if isinstance(bank, Path):
         return Bank(bank)
-    folder = out.parent / "bank"
-    build_bank(folder, bank, say)
-    return Bank(folder, bank.chunks)
+    return build_bank(out.parent / "bank", bank, say)
 
 
 def _out(out: Path | None, recipe: Path) -> Path:

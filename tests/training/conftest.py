@@ -2,8 +2,8 @@
 
 import pytest
 
+from fpsynth.training.data import encode_bank
 from fpsynth.training.denoiser import run_denoiser
-from fpsynth.training.latents import encode_bank
 from tests.training.tiny import denoiser_settings, quiet, wave_autoencoder, wave_bank
 
 

@@ -15,9 +15,9 @@ from fpsynth.training.batches import (
     gather,
     words_of,
 )
+from fpsynth.training.data import to_signed
 from fpsynth.training.loop import step_generator
 from fpsynth.training.preview import linear_decoder
-from fpsynth.training.stream import to_signed
 
 NOTHING = DropSettings(slot=0, rare_slot=0, prompt=0, control=0, style=0)
 
@@ -27,7 +27,7 @@ def test_latents_and_planes_show_the_same_place(source, vae):
     latents, planes = gather(source, crops, 128)
     images = linear_decoder(vae)(latents)[:, 0]
     for image, wave, crop in zip(images, planes[:, 0], crops, strict=True):
-        sign = -1 if source.bank.labels[crop.index].sensor == "ink" else 1
+        sign = -1 if source.bank.labels[crop.index].words["sensor"] == "ink" else 1
         assert sign * correlation(image, wave) > 0.7
         for elsewhere in (wave.roll(4, -1), wave.flip(-1)):
             assert sign * correlation(image, elsewhere) < 0.5
@@ -46,10 +46,10 @@ def test_mirrored_latents_are_those_of_the_mirror_image(source, vae):
 
 def test_a_mirrored_loop_leans_the_other_way(source):
     label = source.bank.labels[0]
-    assert label.pattern == "left_loop"
+    assert label.words["pattern"] == "left_loop"
     assert "left loop" in draw_prompt(label, False, step_generator(0, 0), NOTHING)
     assert "right loop" in draw_prompt(label, True, step_generator(0, 0), NOTHING)
-    assert words_of(label, True)["sensor"] == label.sensor
+    assert words_of(label, True)["sensor"] == label.words["sensor"]
 
 
 def test_style_shows_another_finger_by_the_same_device(source):

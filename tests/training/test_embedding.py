@@ -16,19 +16,10 @@ from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, capture
 from fpsynth.recipe.document import read_document
 from fpsynth.recipe.validate import validate
-from fpsynth.training.embedding import (
-    LOOPS,
-    EmbeddingSettings,
-    Lot,
-    contrastive,
-    draw_fingers,
-    minutiae_map,
-    mirrored,
-    moved,
-    save_embedding,
-    seen_off,
-)
-from fpsynth.training.prints import PrintSettings, pose_in, render_prints
+from fpsynth.training.data.prints import PrintSettings, pose_in, prints_of, render_prints
+from fpsynth.training.embedding import EmbeddingSettings, save_embedding
+from fpsynth.training.embedding.augment import LOOPS, Lot, draw_fingers, mirrored, moved
+from fpsynth.training.embedding.losses import contrastive, minutiae_map, seen_off
 from fpsynth.training.run import train
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "train" / "embedding.yaml"
@@ -116,7 +107,7 @@ def test_prints_of_one_finger_lie_on_each_other():
         skin={"normal": 1.0},
         acquisition={"rolled": 1.0},
     )
-    prints = render_prints(settings, range(2))
+    prints = prints_of([render_prints(settings, 0, 2)])
     crops = aligned(normalised(prints.images[:, None].float()), prints.poses)[:, :, 75:115, 60:100]
     assert prints.finger.tolist() == [0, 0, 1, 1]
     own = best_shift(crops[0], crops[1]), best_shift(crops[2], crops[3])

@@ -10,7 +10,7 @@ from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
 from fpsynth.recipe.document import read_document
 from fpsynth.recipe.validate import validate
-from fpsynth.training.bank import BankSettings
+from fpsynth.training.data import BankSettings
 from fpsynth.training.run import STAGES, distill, train
 from tests.training.tiny import quiet
 

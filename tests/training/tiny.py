@@ -1,20 +1,20 @@
 """A bank, an autoencoder and settings small enough for tests. The pictures are waves, not prints."""
 
-import json
-from dataclasses import asdict
-
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
 from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder
-from fpsynth.training.bank import CHUNK, SIZE, BankSettings, Labels, chunk_files
 from fpsynth.training.batches import CropSettings
+from fpsynth.training.data import CHUNK, SIZE, Bank, Labels, add_images, to_signed
 from fpsynth.training.denoiser import DenoiserSettings
 from fpsynth.training.loop import LoopSettings
-from fpsynth.training.stream import Bank, to_signed
 
 CROPS = CropSettings(size=64, whole_from=1.0)
+WORDS = {
+    "quality": "good", "acquisition": "plain", "pattern": "left_loop", "skin": "normal", "pressure": "normal",
+    "surface": None,
+}  # fmt: skip
 
 
 def quiet(text):
@@ -40,8 +40,12 @@ def wave_bank(folder) -> Bank:
 
     Sensor "ink" prints it black on white, "optical" the other way round; the two devices of each differ in background.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "bank.json").write_text(json.dumps(BankSettings().content()))
+    add_images(folder, *waves())
+    return Bank(folder)
+
+
+def waves():
+    """Images, planes by name and labels."""
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
     images, planes, labels = [], [], []
     for k in range(CHUNK):
@@ -50,13 +54,9 @@ def wave_bank(folder) -> Bank:
         seen = 1 - wave if device < 2 else wave
         images.append((40 + 30 * (device % 2) + 140 * seen).astype(np.uint8))
         planes.append((255 * np.stack([wave, np.ones_like(wave), 0.5 * np.ones_like(wave)])).astype(np.uint8))
-        sensor = "ink" if device < 2 else "optical"
-        labels.append(Labels(k % 16, "left_loop", "plain", sensor, "good", "normal", "normal", None, device))
-    image_file, plane_file, label_file = chunk_files(folder, 0)
-    np.save(image_file, np.stack(images))
-    np.save(plane_file, np.stack(planes))
-    label_file.write_text(json.dumps([asdict(one) for one in labels]))
-    return Bank(folder)
+        labels.append(Labels(k % 16, device, WORDS | {"sensor": "ink" if device < 2 else "optical"}))
+    by_name = dict(zip(("ridge", "contact", "load"), torch.from_numpy(np.stack(planes, 1)), strict=True))
+    return torch.from_numpy(np.stack(images)), by_name, labels
 
 
 def wave_autoencoder(bank: Bank, folder) -> AutoencoderKL:

@@ -4,11 +4,11 @@ A chunk is 16 fingers, rendered at 500 ppi and kept at 250 ppi with the pose of 
 on (seed, index) only.
 """
 
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +17,25 @@ from pydantic import Field, PositiveInt
 
 from fpsynth.embedding.network import PPI, SIZE
 from fpsynth.errors import DamagedFile
-from fpsynth.finger import MASTER_PPI, Finger, make_finger
-from fpsynth.impression import CaptureSettings, Impression, capture
+from fpsynth.finger import Master, grow_masters
+from fpsynth.impression import Impression, capture
 from fpsynth.rng import Stream, generator
 from fpsynth.sensor import render
-from fpsynth.training.bank import Mixture, claim, draw_device_of, draw_labels, draw_pattern
-from fpsynth.work import processes
+from fpsynth.training.data.description import Description, claim
+from fpsynth.training.data.makers import names_of
+from fpsynth.training.data.mixture import (
+    Labels,
+    Mixture,
+    capture_settings,
+    draw_device_of,
+    draw_labels,
+    draw_pattern,
+    read_labels,
+)
+from fpsynth.training.data.store import Chunk, Say, Store
 
+HOLDS = "prints"
+COLUMNS = ("image", "pose", "minutiae")
 FINGERS = 16
 MOST = 96
 """Minutiae kept of an image; rows without one are NaN."""
@@ -43,9 +55,9 @@ class PrintSettings(Mixture):
         """Chunks that hold at least as many fingers as asked for."""
         return -(-self.fingers // FINGERS)
 
-    def content(self) -> dict[str, object]:
+    def content(self) -> dict[str, Any]:
         """What decides the bytes of a chunk."""
-        return self.model_dump(exclude={"fingers", "workers"})
+        return {**super().content(), "captures": self.captures}
 
 
 @dataclass(frozen=True)
@@ -62,72 +74,62 @@ class Prints:
         return len(self.images)
 
 
-def build_prints(folder: Path, settings: PrintSettings, say: Callable[[str], None] = print) -> Prints:
-    """Render what is missing, and read all. Raises UserError when the folder holds prints of other settings."""
-    folder.mkdir(parents=True, exist_ok=True)
-    claim(folder / "prints.json", settings.content())
-    missing = [i for i in range(settings.chunks) if not _file(folder, i).exists()]
-    with processes(min(settings.workers, len(missing))) as mapper:
-        for done, _ in enumerate(mapper(partial(write_prints, folder, settings), missing), 1):
-            say(f"prints: {done} of {len(missing)} chunks of {FINGERS} fingers")
-    return read_prints([_file(folder, i) for i in range(settings.chunks)])
+def build_prints(folder: Path, settings: PrintSettings, say: Say = print) -> Prints:
+    """Render what is missing, and read all.
+
+    Raises UserError when the folder holds prints of other settings, or by other fingers, captures or sensors.
+    """
+    claim(folder, Description(HOLDS, settings.content(), COLUMNS), names_of((), settings.sensors))
+    store = Store(folder)
+    missing = store.missing(settings.chunks)
+    make = partial(render_prints, settings)
+    tell = f"of {len(missing)} chunks of {FINGERS} fingers"
+    store.fill(make, missing, lambda done: say(f"prints: {done} {tell}"), settings.workers)
+    return prints_of(store.read(index) for index in range(settings.chunks))
 
 
-def _file(folder: Path, index: int) -> Path:
-    return folder / f"prints-{index:05d}.npz"
-
-
-def write_prints(folder: Path, settings: PrintSettings, index: int) -> None:
-    """Render one chunk and put it in the folder, whole or not at all."""
-    temporary = folder / f"prints-{index:05d}.part.npz"
-    chunk = render_prints(settings, range(index * FINGERS, (index + 1) * FINGERS))
-    np.savez(temporary, **{name: plane.numpy() for name, plane in vars(chunk).items()})
-    os.replace(temporary, _file(folder, index))
-
-
-def read_prints(files: list[Path]) -> Prints:
-    """All chunks, in memory. Raises DamagedFile for one that cannot be read."""
-    parts = [_read(file) for file in files]
-    return Prints(**{name: torch.cat([getattr(part, name) for part in parts]) for name in vars(parts[0])})
-
-
-def _read(file: Path) -> Prints:
+def prints_of(chunks: Iterable[Chunk]) -> Prints:
+    """All prints of these chunks, in memory. Raises DamagedFile for a chunk that holds none."""
+    held = list(chunks)
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            return Prints(**{name: torch.from_numpy(stored[name]) for name in stored.files})
-    except (OSError, ValueError, TypeError) as error:
-        raise DamagedFile(f"{file}: not a readable chunk of prints ({error})") from None
+        image, pose, minutiae = (torch.cat([chunk.columns[name] for chunk in held]) for name in COLUMNS)
+        finger = torch.tensor([read_labels(row).identity for chunk in held for row in chunk.rows])
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise DamagedFile(f"chunks that are no prints ({error})") from None
+    return Prints(image, finger, pose, minutiae)
 
 
-def render_prints(settings: PrintSettings, fingers: range) -> Prints:
-    """The prints of these fingers. A function of the arguments and of nothing else."""
-    shots = [shot for number in fingers for shot in _render_finger(settings, number)]
-    images, poses, minutiae = zip(*shots, strict=True)
-    owner = torch.tensor([number for number in fingers for _ in range(settings.captures)])
-    return Prints(torch.stack(images), owner, torch.stack(poses), torch.stack(minutiae))
+def render_prints(settings: PrintSettings, index: int, count: int = FINGERS) -> Chunk:
+    """The prints of the first `count` fingers of chunk `index`. A function of the arguments and of nothing else."""
+    first = index * FINGERS
+    shots = [shot for number in range(first, first + count) for shot in _render_finger(settings, number)]
+    labels, *planes = zip(*shots, strict=True)
+    columns = {name: torch.stack(plane) for name, plane in zip(COLUMNS, planes, strict=True)}
+    return Chunk(columns, [asdict(label) for label in labels])
 
 
-Shot = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+Shot = tuple[Labels, torch.Tensor, torch.Tensor, torch.Tensor]
+"""Labels, and a row of each of COLUMNS."""
 
 
 def _render_finger(settings: PrintSettings, number: int) -> list[Shot]:
-    finger = make_finger(generator(settings.seed, Stream.FINGER, number), draw_pattern(settings, number))
+    rng = generator(settings.seed, Stream.FINGER, number)
+    finger = grow_masters([rng], [draw_pattern(settings, number)], [0])[0]
     return [_shoot(settings, finger, number, shot) for shot in range(settings.captures)]
 
 
-def _shoot(settings: PrintSettings, finger: Finger, number: int, shot: int) -> Shot:
+def _shoot(settings: PrintSettings, finger: Master, number: int, shot: int) -> Shot:
     device = draw_device_of(settings, number * settings.captures + shot)
-    label = draw_labels(settings, number, shot, device)
+    labels = draw_labels(settings, number, shot, device)
     rng = generator(settings.seed, Stream.CAPTURE, number, shot)
-    words = label.acquisition, label.quality, label.skin, label.pressure, float(rng.uniform(CALM, WILD))
-    side = SIZE * 500 // PPI
-    impression = capture(finger, CaptureSettings(side, side, 500, *words), rng)
+    variation = float(rng.uniform(CALM, WILD))
+    impression = capture(finger, capture_settings(labels.words, SIZE * 500 // PPI, variation), rng)
     image = render(impression, device, generator(settings.seed, Stream.RENDER, number, shot))
     small = F.avg_pool2d(image[None, None].float(), 500 // PPI)[0, 0].round().to(torch.uint8)
-    return small, pose_in(impression, finger), minutiae_of(impression)
+    return labels, small, pose_in(impression, finger), minutiae_of(impression)
 
 
-def pose_in(impression: Impression, finger: Finger) -> torch.Tensor:
+def pose_in(impression: Impression, finger: Master) -> torch.Tensor:
     """(3,) x, y of the finger's centre in pixels at 250 ppi, and its angle: of the affine map nearest to the flow."""
     step = 16
     flow = impression.flow[::step, ::step].double().reshape(-1, 2)
@@ -138,7 +140,7 @@ def pose_in(impression: Impression, finger: Finger) -> torch.Tensor:
     linear, offset = solution[:2].T, solution[2]
     centre = torch.linalg.solve(linear, torch.tensor(finger.centre, dtype=torch.float64) - offset)
     angle = -torch.atan2(linear[1, 0] - linear[0, 1], linear[0, 0] + linear[1, 1])
-    scale = PPI / MASTER_PPI
+    scale = PPI / impression.settings.ppi
     return torch.tensor([(centre[0] + 0.5) * scale - 0.5, (centre[1] + 0.5) * scale - 0.5, angle]).float()
 
 

@@ -1,0 +1,93 @@
+"""The bank's latents, encoded once: every image plain and mirrored (mirrored latents are not those of the mirror)."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+
+from fpsynth.diffusion.codec import Codec
+from fpsynth.training.data.bank import CHUNK, SIZE, Bank, to_signed
+from fpsynth.training.data.description import Description, claim
+from fpsynth.training.data.store import Chunk, Columns, Say, Store
+
+HOLDS, LATENT = "latents", "latent"
+ENCODE_BATCH = 8
+
+
+@dataclass(frozen=True)
+class LatentBank:
+    """Latents of a bank's images: a column of (2, C, h, w) float16, [plain, mirrored]; `factor` pixels a cell."""
+
+    bank: Bank
+    columns: Columns
+    channels: int
+    factor: int
+
+    def crop(self, index: int, mirrored: bool, top: int, left: int, size: int) -> Tensor:
+        """The latents (C, size/f, size/f) float32 of a crop of the (mirrored) image; top, left and size in pixels."""
+        y, x, s = top // self.factor, left // self.factor, size // self.factor
+        return self.columns.read(LATENT, index, int(mirrored), slice(None), slice(y, y + s), slice(x, x + s)).float()
+
+
+def encode_bank(bank: Bank, codec: Codec | AutoencoderKL, device: str, say: Say = print) -> LatentBank:
+    """Encode what this codec has not encoded yet, on a torch device; in a folder of the bank that its digest names."""
+    if isinstance(codec, AutoencoderKL):
+        codec = _Autoencoder(codec, device)
+    store = Store(bank.folder / f"{HOLDS}-{codec.digest[:12]}")
+    claim(store.folder, Description(HOLDS, {"codec": codec.digest}, [LATENT]))
+    missing = [i for i in range(bank.chunks) if not _encoded(bank, store, i)]
+    store.fill(
+        lambda index: _encode_chunk(bank, index, codec, device),
+        missing,
+        lambda done: say(f"latents: {done} of {len(missing)} chunks"),
+    )
+    side = SIZE // codec.factor
+    shape = ("F16", (CHUNK, 2, codec.channels, side, side))
+    return LatentBank(bank, store.columns({LATENT: shape}, bank.chunks), codec.channels, codec.factor)
+
+
+def _encoded(bank: Bank, store: Store, index: int) -> bool:
+    """Whether there are latents of just these images."""
+    return store.file(index).exists() and store.origin(index) == bank.store.digest(index)
+
+
+@torch.no_grad()
+def _encode_chunk(bank: Bank, index: int, codec: Codec, device: str) -> Chunk:
+    parts = []
+    for start in range(index * CHUNK, (index + 1) * CHUNK, ENCODE_BATCH):
+        images = to_signed(torch.stack([bank.image(i) for i in range(start, start + ENCODE_BATCH)])[:, None])
+        both = [codec.encode(side.to(device)).cpu() for side in (images, images.flip(-1))]
+        parts.append(torch.stack(both, 1).half())
+    return Chunk({LATENT: torch.cat(parts)}, origin=bank.store.digest(index))
+
+
+class _Autoencoder:
+    """A Codec around an AutoencoderKL. To be deleted when the stages hold codecs themselves."""
+
+    def __init__(self, vae: AutoencoderKL, device: str) -> None:
+        self._vae = vae.eval().to(device)
+        self.channels = int(vae.config.latent_channels)
+        self.factor = 2 ** (len(vae.config.block_out_channels) - 1)
+
+    @property
+    def digest(self) -> str:
+        """sha256 of what decides the latents: encoder weights and scale."""
+        digest = sha256(repr(float(self._vae.config.scaling_factor)).encode())
+        for name, tensor in sorted(self._vae.state_dict().items()):
+            if name.startswith(("encoder.", "quant_conv.")):
+                digest.update(name.encode() + tensor.float().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def encode(self, images: Tensor) -> Tensor:
+        """See Codec."""
+        from fpsynth.training.autoencoder import encode
+
+        return encode(self._vae, images)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """See Codec."""
+        from fpsynth.training.autoencoder import decode
+
+        return decode(self._vae, latents)
