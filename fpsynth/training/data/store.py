@@ -74,7 +74,9 @@ class Store:
     def read(self, index: int) -> Chunk:
         """A whole chunk, in memory. Raises DamagedFile for one that cannot be read."""
         opened = _Opened(self.file(index))
-        return Chunk({name: opened.slices[name][:].clone() for name in opened.slices}, opened.rows, opened.origin)
+        return Chunk(
+            {name: torch.from_numpy(part[:]) for name, part in opened.slices.items()}, opened.rows, opened.origin
+        )
 
     def columns(self, shapes: Mapping[str, tuple[str, tuple[int, ...]]], count: int) -> "Columns":
         """These columns of the first `count` chunks, to be read piece by piece.
@@ -110,7 +112,7 @@ class _Opened:
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
-            opened = safe_open(file, "pt")
+            opened = safe_open(file, "np")
             facts = opened.metadata() or {}
             self.rows: list[Fact] = json.loads(facts.get("rows", "[]"))
         except (OSError, ValueError, SafetensorError) as error:
@@ -140,4 +142,4 @@ class Columns:
     def read(self, name: str, row: int, *place: Place) -> Tensor:
         """The part of a row of a column; reads only what it returns."""
         chunk, inside = divmod(row, self._rows)
-        return self._parts[name][chunk][(inside, *place)].clone()
+        return torch.from_numpy(self._parts[name][chunk][(inside, *place)])

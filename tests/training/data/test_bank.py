@@ -13,11 +13,11 @@ from fpsynth.errors import DamagedFile, UserError
 from fpsynth.sensor import optical
 from fpsynth.training.data import Bank, BankSettings, Labels, add_images, build_bank
 from fpsynth.training.data.bank import render_chunk
+from fpsynth.training.data.makers import CASES
 from fpsynth.training.data.mixture import draw_device_of, draw_labels
 from tests.training.tiny import quiet, wave_bank, waves
 
 PLANE = [f"plane.{name}" for name in ("ridge", "contact", "load")]
-TINY = {"chunk": 2, "size": 64}
 
 
 def equal(one, two):
@@ -111,9 +111,9 @@ def test_shares_that_do_not_sum_are_refused():
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """A bank of one chunk of two images of 64 pixels, quickly built."""
-    for module in ("bank", "latents"):
-        monkeypatch.setattr(f"fpsynth.training.data.{module}.CHUNK", 2)
+    """A bank of one chunk of two images of 64 pixels, quickly built, and a small sample of its makers."""
+    monkeypatch.setattr("fpsynth.training.data.makers.CASES", CASES[2:4])
+    monkeypatch.setattr("fpsynth.training.data.bank.CHUNK", 2)
     monkeypatch.setattr("fpsynth.training.data.bank.SIZE", 64)
     monkeypatch.setattr(render_chunk, "__defaults__", (64, 2, "cpu"))
     return BankSettings(images=2, workers=1, sensor={"optical": 1.0})
@@ -185,10 +185,7 @@ def test_a_store_of_another_kind_is_refused(tmp_path, change, told):
 
 def test_the_order_of_the_shares_counts():
     """The same shares in another order draw other words."""
-    one, two = (
-        BankSettings(sensor=dict(order))
-        for order in ([("ink", 0.5), ("optical", 0.5)], [("optical", 0.5), ("ink", 0.5)])
-    )
+    one, two = (BankSettings(sensor=dict.fromkeys(words, 0.5)) for words in (("ink", "optical"), ("optical", "ink")))
     assert draw_device_of(one, 0).sensor != draw_device_of(two, 0).sensor
     assert one.content() != two.content()
     never = BankSettings(sensor={"thermal": 0.0, "ink": 0.5, "optical": 0.5})
@@ -225,7 +222,7 @@ def test_a_damaged_bank_names_the_file(tmp_path):
 
 def test_images_of_your_own_are_checked(tmp_path):
     images, planes, labels = waves()
-    with pytest.raises(UserError, match="plane.load is not"):
+    with pytest.raises(UserError, match=r"plane\.load is not"):
         add_images(tmp_path, images, planes | {"load": planes["load"].float()}, labels)
     with pytest.raises(UserError, match="64 labelled images"):
         add_images(tmp_path, images, planes, labels[:3])
@@ -233,7 +230,7 @@ def test_images_of_your_own_are_checked(tmp_path):
     add_images(tmp_path, images.flip(0), planes, labels)
     bank = Bank(tmp_path)
     assert len(bank) == 128 and torch.equal(bank.image(64), images[63])
-    with pytest.raises(UserError, match="holds image, plane.contact"):
+    with pytest.raises(UserError, match=r"holds image, plane\.contact"):
         add_images(tmp_path, images, {}, labels)
     with pytest.raises(UserError, match="has no plane 'depth', only ridge, contact, load"):
         bank.planes_crop(0, 0, 0, 8, ("depth",))
