@@ -1,4 +1,4 @@
-"""The closed vocabularies: pattern classes, finger positions and the words of the prompt. No dependencies."""
+"""The closed vocabularies below the slots: pattern classes and finger positions. No dependencies."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,13 +20,6 @@ FINGERS: Final = (
     "left_thumb", "left_index", "left_middle", "left_ring", "left_little",
 )  # fmt: skip
 """ISO/IEC 19794 finger positions: the index in this tuple is the position code 0..10."""
-
-ACQUISITIONS: Final = ("plain", "rolled", "partial", "slap", "latent")
-SENSORS: Final = ("optical", "capacitive", "thermal", "ink", "latent", "contactless")
-QUALITIES: Final = ("excellent", "good", "fair", "poor", "very poor")
-SKINS: Final = ("normal", "dry", "wet")
-PRESSURES: Final = ("light", "normal", "firm")
-SURFACES: Final = ("glass", "card", "plastic", "metal", "paper")
 
 
 @dataclass(frozen=True)
