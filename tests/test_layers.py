@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "fpsynth"
 FLOW = (
     ("errors", "vocabulary", "rng", "files", "device", "work", "minutiae"),
-    ("slots", "console"),
+    ("slots", "console", "model_folder"),
     ("recipe",),
     ("finger",),
     ("impression",),
@@ -26,7 +26,8 @@ FLOW = (
 """The flow; those in one pair of brackets may use each other."""
 
 RANK = {name: rank for rank, names in enumerate(FLOW) for name in names}
-LIGHT = ("errors", "vocabulary", "rng", "recipe", "slots", "files", "device", "work", "console", "cli", "generate")
+LIGHT = ("errors", "vocabulary", "rng", "files", "device", "work", "slots", "console", "model_folder")
+LIGHT += ("recipe", "generate", "cli")
 """Parts that --help and --dry-run load."""
 HEAVY = {"torch", "diffusers", "transformers", "cv2", "pyarrow", "datasets", "skimage", "PIL", "ray"}
 

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from fpsynth.dataset import manifest
-from fpsynth.dataset.card import COUNTED, Tally, card
+from fpsynth.dataset.card import Tally, card
 from fpsynth.dataset.manifest import ShardRecord
 from fpsynth.dataset.row import Row, metadata_features
 from fpsynth.dataset.shard import ROW_GROUP, parquet_writer, write_parquet_shard, write_png_shard
 from fpsynth.dataset.spec import PARTS, RESERVED, DatasetSpec, is_split_name, shard_path
 from fpsynth.errors import UserError
 from fpsynth.files import leftovers, replacing, write_bytes
+from fpsynth.slots import SLOTS
 
 
 class DatasetWriter:
@@ -111,7 +112,7 @@ class DatasetWriter:
 
         files = (path,) if self.spec.format == "parquet" else (self.root / split).rglob("*.png")
         size = sum(file.stat().st_size for file in files)
-        tally.add(split, pq.read_table(path, columns=["identity", *COUNTED]), size)
+        tally.add(split, pq.read_table(path, columns=["identity", *SLOTS]), size)
 
     def _record(self, path: Path, split: str) -> ShardRecord:
         import pyarrow.parquet as pq

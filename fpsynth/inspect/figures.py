@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fpsynth.gate.match import Tally
-from fpsynth.inspect.item import WORDS
+from fpsynth.inspect.item import word_columns
 from fpsynth.inspect.record import Judged, Record
 
 PER_IDENTITY = ("pattern", "finger")
@@ -58,7 +58,7 @@ def _counts(values: Iterable[str]) -> dict[str, int]:
 def word_counts(records: Sequence[Record]) -> dict[str, Counter[str]]:
     """Counts of the words of each column that the dataset has. Pattern and finger are counted once an identity."""
     counts: dict[str, Counter[str]] = {}
-    for column in WORDS:
+    for column in word_columns():
         chosen = _first_of_each(records) if column in PER_IDENTITY else records
         said = [r.words[column] for r in chosen if column in r.words]
         if any(word is not None for word in said):

@@ -5,9 +5,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fpsynth.minutiae import Minutia
+from fpsynth.slots import SLOTS
 
-WORDS = ("pattern", "acquisition", "sensor", "quality", "skin", "finger")
-"""Columns whose shares are counted."""
+
+def word_columns() -> tuple[str, ...]:
+    """Columns whose shares are counted: the slots and the finger position."""
+    return (*SLOTS, "finger")
 
 
 @dataclass(frozen=True)

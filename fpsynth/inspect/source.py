@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from fpsynth.dataset.row import KINDS
 from fpsynth.dataset.spec import SIDECARS
 from fpsynth.errors import UserError
-from fpsynth.inspect.item import WORDS, Item
+from fpsynth.inspect.item import Item, word_columns
 from fpsynth.minutiae import Minutia
 
 IMAGES = (".png", ".tif", ".tiff", ".bmp", ".pgm", ".jpg", ".jpeg")
@@ -343,7 +343,7 @@ def row_item(
     sidecars: Mapping[str, bytes | None],
 ) -> Item:
     """The item of a row; columns that are not there are not said."""
-    words = {column: _word(row[column], labels.get(column)) for column in WORDS if column in row}
+    words = {column: _word(row[column], labels.get(column)) for column in word_columns() if column in row}
     size = (row["width"], row["height"]) if row.get("width") and row.get("height") else None
     return Item(
         name=name,

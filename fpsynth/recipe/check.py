@@ -1,20 +1,18 @@
 """What the schema's types cannot say of a recipe: files that must exist, and keys that must agree with each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
 from fpsynth.recipe.document import Loc
-from fpsynth.recipe.schema import DEFAULT, NONE, PromptPart, Recipe, SamplingPart
+from fpsynth.recipe.schema import DEFAULT, NONE, PromptPart, Recipe, SamplingPart, shares_of
 from fpsynth.recipe.styles import StyleProblem, style_paths
 from fpsynth.recipe.types import nearest
+from fpsynth.slots import SLOTS, spoken_slots
 
 DETERMINISTIC = ("ddim", "dpmpp", "euler")
 """Samplers that draw no noise after the first."""
-
-SLOTS = ("acquisition", "sensor", "quality", "skin", "pressure", "surface", "pattern")
-"""What may stand in braces in prompt.text."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ def check(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     """Everything that is wrong or surprising; relative paths start at folder."""
     yield from _finger(recipe)
     yield from _prompt(recipe.prompt, recipe.sampling.virtual)
+    yield from _impossible(recipe)
     yield from _noise(recipe.sampling)
     yield from _model(recipe.sampling, folder)
     yield from _styles(recipe, folder)
@@ -54,12 +53,28 @@ def _prompt(prompt: PromptPart, virtual: bool) -> Iterator[Finding]:
     except ValueError as error:
         yield Finding(("prompt", "text"), f"{error}")
         return
+    known = tuple(spoken_slots())
     for slot in slots:
-        if slot not in SLOTS:
-            hint = nearest(slot, SLOTS) or f": one of {', '.join(SLOTS)}"
+        if slot not in known:
+            hint = nearest(slot, known) or f": one of {', '.join(known)}"
             yield Finding(("prompt", "text"), f"unknown slot {{{slot}}}{hint}")
         elif getattr(prompt, slot, "") is None:
             yield Finding(("prompt", "text"), f"asks for {{{slot}}}, but prompt.{slot} is null")
+
+
+def _impossible(recipe: Recipe) -> Iterator[Finding]:
+    """Words that none of the recipe's sensors can have: they are left open in every row."""
+    sensors: list[str | None] = [*_asked(shares_of(recipe, "sensor"))] or [None]
+    for name, slot in SLOTS.items():
+        for word in _asked(shares_of(recipe, name)):
+            if not any(slot.allowed(word, sensor) for sensor in sensors):
+                having = " or ".join(sensor for sensor, words in slot.only.items() if word in words)
+                text = f"{word} is left out: only {having} prints have it, and prompt.sensor asks for none"
+                yield Finding((slot.part, name), text, fatal=False)
+
+
+def _asked(shares: Mapping[str, float] | None) -> list[str]:
+    return [word for word, share in (shares or {}).items() if share > 0]
 
 
 def _noise(sampling: SamplingPart) -> Iterator[Finding]:

@@ -1,8 +1,10 @@
 """What a recipe may say: the meaning, range and default of every key. docs/recipe.md is made of it.
 
-What a type cannot say (files that must exist, keys that must agree with each other) is checked in check.py.
+Every slot of fpsynth.slots has a key of its name in the part that it names. What a type cannot say (files that must
+exist, keys that must agree with each other) is checked in check.py.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serializer
@@ -24,6 +26,7 @@ from fpsynth.recipe.types import (
     Surface,
     as_list,
 )
+from fpsynth.slots import SLOTS
 
 SCHEDULERS = ("ddpm", "ddim", "dpmpp", "euler", "lcm", "tcd")
 FORMATS = ("parquet", "png")
@@ -85,7 +88,9 @@ class PromptPart(Part):
     quality: Shares[Quality] | None = Field(default={"good": 1.0}, description="quality of the print")
     skin: Shares[Skin] | None = Field(default={"normal": 1.0}, description="state of the skin")
     pressure: Shares[Pressure] | None = Field(default=None, description="pressure of the finger")
-    surface: Shares[Surface] | None = Field(default=None, description="what the finger lies on")
+    surface: Shares[Surface] | None = Field(
+        default=None, description="what a latent or ink print lies on (ink: card); left out with other sensors"
+    )
     text: str | None = Field(
         default=None,
         max_length=400,
@@ -176,3 +181,9 @@ class Recipe(Part):
     @field_serializer("gate", mode="wrap")
     def _off(self, gate: GatePart | None, handler: Any) -> Any:
         return "off" if gate is None else handler(gate)
+
+
+def shares_of(recipe: Recipe, slot: str) -> Mapping[str, float] | None:
+    """The shares of a slot's words; None where the recipe leaves it open."""
+    shares: Mapping[str, float] | None = getattr(getattr(recipe, SLOTS[slot].part), slot)
+    return shares

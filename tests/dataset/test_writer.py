@@ -54,8 +54,9 @@ def check(data, cache: Path) -> None:
     got, wanted = data["test"][0], row(6, 0)
     assert {split: len(data[split]) for split in data} == {"train": 12, "test": 6}
     assert np.array_equal(np.asarray(got["image"]), wanted.image)
-    assert data["test"].features["pattern"].int2str(got["pattern"]) == wanted.pattern
-    assert data["test"].features["sensor"].int2str(got["sensor"]) == wanted.sensor
+    assert data["test"].features["pattern"].int2str(got["pattern"]) == wanted.words["pattern"]
+    assert data["test"].features["sensor"].int2str(got["sensor"]) == wanted.words["sensor"]
+    assert data["test"].features["surface"].int2str(got["surface"]) == "card" and got["pressure"] is None
     assert got["skin"] is None and got["seed"] == wanted.seed and got["identity"] == 6
     kinds = data["test"].features["minutiae"].feature["kind"]
     found = [(m["x"], m["y"], m["angle"], kinds.int2str(m["kind"]), m["quality"]) for m in got["minutiae"]]

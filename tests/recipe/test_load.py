@@ -179,6 +179,23 @@ def test_deterministic_sampler_with_shared_steps_is_a_notice(recipe):
     assert load_recipe(recipe(text.replace("ddim", "ddpm"))).notices == ()
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("surface: glass", "glass is left out: only latent prints have it"),
+        ("surface: card, sensor: null", "card is left out: only latent or ink prints have it"),
+        ("surface: metal, sensor: {ink: 1, latent: 0}", "metal is left out: only latent prints have it"),
+        ("surface: card, sensor: ink", None),
+        ("surface: {glass: 0, card: 1}, sensor: ink", None),
+        ("surface: glass, sensor: {optical: 0.9, latent: 0.1}", None),
+    ],
+)
+def test_a_surface_that_no_sensor_can_have_is_a_notice(recipe, words, told):
+    loaded = load_recipe(recipe(f"identities: 2\nimpressions: 2\nprompt: {{{words}}}\n"))
+    line = f"recipe.yaml:3:19: prompt.surface: {told}, and prompt.sensor asks for none"
+    assert loaded.notices == ((line,) if told else ())
+
+
 def test_styles_are_found_from_the_recipes_folder(tmp_path, monkeypatch):
     (tmp_path / "looks").mkdir()
     for name in ("b.png", "a.png"):

@@ -1,9 +1,12 @@
 """A bank, an autoencoder and settings small enough for tests. The pictures are waves, not prints."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
+from fpsynth.console import Console
 from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder
 from fpsynth.training.batches import CropSettings
 from fpsynth.training.data import CHUNK, SIZE, Bank, Labels, add_images, to_signed
@@ -17,6 +20,9 @@ WORDS = {
 }  # fmt: skip
 
 
+QUIET = Console("quiet")
+
+
 def quiet(text):
     pass
 
@@ -25,14 +31,20 @@ class Cut(Exception):
     """What a run is cut off with."""
 
 
-def cut_at(step):
-    """A `say` that cuts the run off when it tells of this step, which is before the step is saved."""
+@dataclass(frozen=True)
+class CutAt(Console):
+    """A console that cuts the run off when it tells of this step, which is before the step is saved."""
 
-    def say(text):
-        if text.startswith(f"step {step} "):
+    mode: str = "human"
+    step: int = 0
+
+    def note(self, text):
+        if text.startswith(f"step {self.step} "):
             raise Cut
 
-    return say
+
+def cut_at(step):
+    return CutAt(step=step)
 
 
 def wave_bank(folder) -> Bank:
@@ -76,5 +88,6 @@ def loop(steps, **changes) -> LoopSettings:
 
 def denoiser_settings(home, **changes) -> DenoiserSettings:
     """A small denoiser for the encoder in home/encoder."""
-    usual = {"stage": "denoiser", "autoencoder": home / "encoder", "widths": (64, 64), "crops": CROPS}
+    usual = {"stage": "denoiser", "autoencoder": home / "encoder", "crops": CROPS}
+    usual["network"] = {"kind": "unet", "widths": (64, 64)}
     return DenoiserSettings(**usual | {"loop": loop(30)} | changes)

@@ -1,10 +1,8 @@
 """The bank's latents, encoded once: every image plain and mirrored (mirrored latents are not those of the mirror)."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 import torch
-from diffusers import AutoencoderKL
 from torch import Tensor
 
 from fpsynth.diffusion.codec import Codec
@@ -31,10 +29,8 @@ class LatentBank:
         return self.columns.read(LATENT, index, int(mirrored), slice(None), slice(y, y + s), slice(x, x + s)).float()
 
 
-def encode_bank(bank: Bank, codec: Codec | AutoencoderKL, device: str, say: Say = print) -> LatentBank:
+def encode_bank(bank: Bank, codec: Codec, device: str, say: Say = print) -> LatentBank:
     """Encode what this codec has not encoded yet, on a torch device; in a folder of the bank that its digest names."""
-    if isinstance(codec, AutoencoderKL):
-        codec = _Autoencoder(codec, device)
     store = Store(bank.folder / f"{HOLDS}-{codec.digest[:12]}")
     claim(store.folder, Description(HOLDS, {"codec": codec.digest}, [LATENT]))
     missing = [i for i in range(bank.chunks) if not _encoded(bank, store, i)]
@@ -61,33 +57,3 @@ def _encode_chunk(bank: Bank, index: int, codec: Codec, device: str) -> Chunk:
         both = [codec.encode(side.to(device)).cpu() for side in (images, images.flip(-1))]
         parts.append(torch.stack(both, 1).half())
     return Chunk({LATENT: torch.cat(parts)}, origin=bank.store.digest(index))
-
-
-class _Autoencoder:
-    """A Codec around an AutoencoderKL. To be deleted when the stages hold codecs themselves."""
-
-    def __init__(self, vae: AutoencoderKL, device: str) -> None:
-        self._vae = vae.eval().to(device)
-        self.channels = int(vae.config.latent_channels)
-        self.factor = 2 ** (len(vae.config.block_out_channels) - 1)
-
-    @property
-    def digest(self) -> str:
-        """sha256 of what decides the latents: encoder weights and scale."""
-        digest = sha256(repr(float(self._vae.config.scaling_factor)).encode())
-        for name, tensor in sorted(self._vae.state_dict().items()):
-            if name.startswith(("encoder.", "quant_conv.")):
-                digest.update(name.encode() + tensor.float().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
-
-    def encode(self, images: Tensor) -> Tensor:
-        """See Codec."""
-        from fpsynth.training.autoencoder import encode
-
-        return encode(self._vae, images)
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """See Codec."""
-        from fpsynth.training.autoencoder import decode
-
-        return decode(self._vae, latents)

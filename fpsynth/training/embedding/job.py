@@ -7,7 +7,7 @@ class, loops turned the same way by a mirror, so that telling them apart takes m
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from fpsynth.console import Console
 from fpsynth.embedding.bundled import CONFIG, WEIGHTS
 from fpsynth.embedding.network import (
     CLIP,
@@ -31,10 +32,8 @@ from fpsynth.training.data import Prints, draw_pattern
 from fpsynth.training.embedding.augment import KINDS, Lot, disturbed, draw_fingers, mirrored, moved
 from fpsynth.training.embedding.losses import contrastive, map_loss, minutiae_map, seen_off
 from fpsynth.training.embedding.settings import EmbeddingSettings
-from fpsynth.training.group_norm import fast_group_norm
-from fpsynth.training.loop import fit, step_generator
+from fpsynth.training.loop import Learner, fast_group_norm, fit, step_generator
 
-Say = Callable[[str], None]
 POSE_ERROR = (4.0, 4.0, 0.1)
 """Standard deviation (pixels, pixels, radians) of the poses at which prints are cut out to be described."""
 FIRST_ERROR = (0.7, 0.7, 0.8)
@@ -56,8 +55,8 @@ class EmbeddingJob:
         self.map = nn.Conv2d(WIDTHS[2], DIRECTIONS, 1)
 
     @property
-    def modules(self) -> Mapping[str, nn.Module]:
-        return {"embedding": self.network, "map": self.map}
+    def learners(self) -> tuple[Learner, ...]:
+        return (Learner(modules={"embedding": self.network, "map": self.map}, loss=self.loss),)
 
     def loss(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
         generator = step_generator(self._settings.loop.seed, step)
@@ -127,14 +126,14 @@ def _normalised_bank(images: Tensor) -> Tensor:
     return even
 
 
-def run_embedding(settings: EmbeddingSettings, prints: Prints, out: Path, device: str, say: Say) -> None:
+def run_embedding(settings: EmbeddingSettings, prints: Prints, out: Path, device: str, console: Console) -> None:
     """Train, and write out/embedding/."""
     torch.manual_seed(settings.loop.seed)
     network = EmbeddingNetwork(settings.size)
     fast_group_norm(network)
-    fit(EmbeddingJob(network, prints, settings), settings.loop, out, device, say)
+    fit(EmbeddingJob(network, prints, settings), settings.loop, out, device, console)
     save_embedding(network, settings.size, out / "embedding")
-    say(f"embedding: {out / 'embedding'}")
+    console.note(f"embedding: {out / 'embedding'}")
 
 
 def save_embedding(network: EmbeddingNetwork, size: int, folder: Path) -> None:

@@ -3,13 +3,12 @@
 The projection's two biases stay 0, so the zero embedding gives zero tokens, and "no style" is exactly the base model.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 
 import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
-
-from fpsynth.diffusion.bundle import load_adapter
 
 TOKENS = 4
 """Tokens that a style image becomes; diffusers takes no other number in this form of the adapter."""
@@ -54,10 +53,41 @@ def is_adapter(name: str) -> bool:
 
 
 def adapter_parameters(unet: UNet2DConditionModel) -> Iterator[nn.Parameter]:
-    """The adapter's trainable parameters."""
-    return (p for name, p in unet.named_parameters() if is_adapter(name) and p.requires_grad)
+    """The adapter's parameters."""
+    return (p for name, p in unet.named_parameters() if is_adapter(name))
 
 
 def base_state(unet: UNet2DConditionModel) -> dict[str, Tensor]:
     """The U-Net's state without the adapter."""
     return {name: tensor for name, tensor in unet.state_dict().items() if not is_adapter(name)}
+
+
+def adapter_state(unet: UNet2DConditionModel) -> dict[str, Tensor]:
+    """The flat state dict of the IP-Adapter that a U-Net has loaded: image_proj.* and ip_adapter.{1,3,5..}.*.
+
+    The numbers follow the cross-attention processors in the order of unet.attn_processors (down, up, mid).
+    """
+    projection = unet.encoder_hid_proj.image_projection_layers[0].state_dict()
+    flat = {"image_proj." + key.replace("image_embeds.", "proj."): value for key, value in projection.items()}
+    crossing = [p for p in unet.attn_processors.values() if hasattr(p, "to_k_ip")]
+    for number, processor in enumerate(crossing):
+        flat[f"ip_adapter.{2 * number + 1}.to_k_ip.weight"] = processor.to_k_ip[0].weight
+        flat[f"ip_adapter.{2 * number + 1}.to_v_ip.weight"] = processor.to_v_ip[0].weight
+    return {key: value.detach().cpu() for key, value in flat.items()}
+
+
+def load_adapter(unet: UNet2DConditionModel, flat: Mapping[str, Tensor]) -> None:
+    """Put an IP-Adapter into a U-Net, in place."""
+    nested: dict[str, dict[str, Tensor]] = {"image_proj": {}, "ip_adapter": {}}
+    for key, value in flat.items():
+        kind, name = key.split(".", 1)
+        nested[kind][name] = value
+    unet._load_ip_adapter_weights([nested], low_cpu_mem_usage=False)
+
+
+def plain_unet(unet: UNet2DConditionModel) -> UNet2DConditionModel:
+    """A copy of a U-Net without its adapter."""
+    config = {key: value for key, value in unet.config.items() if key != "encoder_hid_dim_type"}
+    plain = UNet2DConditionModel.from_config(config)
+    plain.load_state_dict(deepcopy(base_state(unet)))
+    return plain

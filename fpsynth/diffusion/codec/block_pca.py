@@ -32,6 +32,12 @@ class BlockPCA:
         kernel = self.analysis.view(-1, 1, f, f).to(images.device)
         return F.conv2d(images, kernel, -(self.analysis @ self.mean).to(images.device), stride=f)
 
+    def decode(self, latents: Tensor) -> Tensor:
+        """(B, k, h, w) -> (B, 1, h f, w f): the least-squares inverse of encode."""
+        inverse = torch.linalg.pinv(self.analysis)
+        pixels = torch.einsum("pk,bkhw->bphw", inverse, latents) + self.mean[None, :, None, None]
+        return F.pixel_shuffle(pixels, self.factor)
+
 
 def fit_block_pca(images: Tensor, factor: int, channels: int) -> BlockPCA:
     """The leading components of the images' blocks, partly whitened; all latents together have standard deviation 1.

@@ -7,23 +7,22 @@ The factor is 4 and not 8 because ridges are 7 to 10 pixels apart: an encoder wi
 into constant latents, and a decoder of nearest-neighbour upsampling and convolutions cannot make a wave of a constant.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import torch
 from diffusers import AutoencoderKL
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
-from torch import Tensor, nn
+from torch import Tensor
 
+from fpsynth.console import Console
+from fpsynth.diffusion.bundle import forget_origins
+from fpsynth.diffusion.codec.block_pca import fit_block_pca
+from fpsynth.diffusion.codec.closed_form import read_encoder, write_encoder
 from fpsynth.errors import UserError
-from fpsynth.training.block_pca import fit_block_pca
-from fpsynth.training.closed_form import read_encoder, write_encoder
 from fpsynth.training.data import Bank, BankSettings, crop_corners, to_signed
-from fpsynth.training.group_norm import fast_group_norm
-from fpsynth.training.loop import LoopSettings, fit, step_generator
-
-Say = Callable[[str], None]
+from fpsynth.training.loop import Learner, LoopSettings, fast_group_norm, fit, step_generator
 
 
 class AutoencoderSettings(BaseModel):
@@ -60,8 +59,8 @@ class AutoencoderJob:
         self.decoder = vae.decoder
 
     @property
-    def modules(self) -> Mapping[str, nn.Module]:
-        return {"decoder": self.decoder}
+    def learners(self) -> tuple[Learner, ...]:
+        return (Learner(modules={"decoder": self.decoder}, loss=self.loss),)
 
     def loss(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
         generator = step_generator(self._settings.loop.seed, step)
@@ -130,18 +129,19 @@ def new_autoencoder(settings: AutoencoderSettings, images: Tensor) -> Autoencode
     return vae
 
 
-def run_autoencoder(settings: AutoencoderSettings, bank: Bank, out: Path, device: str, say: Say) -> None:
+def run_autoencoder(settings: AutoencoderSettings, bank: Bank, out: Path, device: str, console: Console) -> None:
     """Write out/encoder/ (encoder final, decoder untrained), then train the decoder and write out/vae/."""
     start = out / "encoder"
     if not (start / "config.json").exists():
         _new(settings, bank).save_pretrained(start)
-        say(f"encoder computed: {start}")
+        console.note(f"encoder computed: {start}")
     vae = AutoencoderKL.from_pretrained(start)
     job = AutoencoderJob(vae, bank, settings)
     fast_group_norm(vae.decoder)
-    fit(job, settings.loop, out, device, say)
+    fit(job, settings.loop, out, device, console)
     vae.save_pretrained(out / "vae")
-    say(f"autoencoder: {out / 'vae'}")
+    forget_origins(out)
+    console.note(f"autoencoder: {out / 'vae'}")
 
 
 def _new(settings: AutoencoderSettings, bank: Bank) -> AutoencoderKL:
@@ -149,22 +149,3 @@ def _new(settings: AutoencoderSettings, bank: Bank) -> AutoencoderKL:
     stride = max(len(bank) // settings.fit_images, 1)
     images = torch.stack([bank.image(i) for i in range(0, len(bank), stride)])
     return new_autoencoder(settings, to_signed(images[:, None]))
-
-
-@torch.no_grad()
-def encode(vae: AutoencoderKL, images: Tensor) -> Tensor:
-    """Images (B, 1, H, W) in [-1, 1] -> scaled latents (B, C, H / f, W / f), standard deviation about 1.
-
-    A closed-form encoder is applied as the matrix that it is, which is some twenty times faster.
-    """
-    transform = read_encoder(vae)
-    latents = vae.encode(images).latent_dist.mode() if transform is None else transform.encode(images)
-    return latents * vae.config.scaling_factor
-
-
-@torch.no_grad()
-def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
-    """Scaled latents -> images (B, 1, H, W) in [-1, 1]."""
-    weight = vae.decoder.conv_in.weight
-    scaled = (latents / vae.config.scaling_factor).to(weight.device, weight.dtype)
-    return vae.decode(scaled).sample.float().clamp(-1, 1)

@@ -4,14 +4,13 @@ All weights live in one flat float32 buffer, so a step is a handful of operation
 bfloat16 weights with such masters train twice as fast as autocast on a CPU (Micikevicius et al. 2018, section 3.1).
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 
-class Masters:
+class Weights:
     """The float32 masters, gradients and moving average of the trainable weights of some modules."""
 
     def __init__(self, modules: Mapping[str, nn.Module], weight_decay: float) -> None:
@@ -36,11 +35,14 @@ class Masters:
             start += weight.numel()
         return views
 
-    def gather(self) -> None:
-        """Collect the gradients of the weights into the masters' and clear them. A weight without one counts as 0."""
-        assert self.flat.grad is not None
+    def gather(self, keep: bool = True) -> None:
+        """Collect the gradients of the weights into the masters' and clear them. A weight without one counts as 0.
+
+        keep False: clear them alone, for weights that another's loss went through.
+        """
         for view, (_, weight) in zip(self._grads, self._named, strict=True):
-            view.zero_() if weight.grad is None else view.copy_(weight.grad)
+            if keep:
+                view.zero_() if weight.grad is None else view.copy_(weight.grad)
             weight.grad = None
 
     def publish(self, decay: float) -> None:
@@ -53,18 +55,13 @@ class Masters:
             for view, (_, weight) in zip(source, self._named, strict=True):
                 weight.copy_(view)
 
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """The modules carry the moving average inside this context."""
-        self._write(self._averages)
-        try:
-            yield
-        finally:
-            self._write(self._masters)
-
     def write_average(self) -> None:
         """Leave the moving average in the modules."""
         self._write(self._averages)
+
+    def write_masters(self) -> None:
+        """Go on with the masters in the modules."""
+        self._write(self._masters)
 
     def tensors(self) -> dict[str, Tensor]:
         """What a checkpoint needs, by name of weight: masters, average and the two moments."""

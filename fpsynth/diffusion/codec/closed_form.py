@@ -19,8 +19,8 @@ from diffusers.models.autoencoders.vae import Encoder
 from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 
+from fpsynth.diffusion.codec.block_pca import BlockPCA
 from fpsynth.errors import UserError
-from fpsynth.training.block_pca import BlockPCA
 
 CONSTANT = 256.0
 """K: a latent of size 1 moves the norm's scale by about 1 / K^2."""

@@ -1,7 +1,6 @@
 """Checkpoints: one safetensors file, replaced in one go, with a small JSON state in its header."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,16 +9,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fpsynth.errors import DamagedFile
+from fpsynth.files import replacing
 
 State = dict[str, float]
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: State) -> None:
     """Write tensors and state; whoever kills the process leaves the old file or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    save_file(dict(tensors), temporary, metadata={"state": json.dumps(state)})
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        save_file(dict(tensors), temporary, metadata={"state": json.dumps(state)})
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], State]:
