@@ -16,11 +16,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from fpsynth.errors import DamagedFile
-from fpsynth.files import replacing
+from fpsynth.files import write_bytes
 from fpsynth.work import processes
 
 Say = Callable[[str], None]
@@ -60,8 +60,7 @@ class Store:
         """Put a chunk into its file."""
         columns = {name: column.contiguous().cpu() for name, column in chunk.columns.items()}
         facts = {"rows": json.dumps(list(chunk.rows)), "origin": chunk.origin, "digest": _digest(columns)}
-        with replacing(self.file(index)) as temporary:
-            save_file(columns, temporary, facts)
+        write_bytes(self.file(index), save(columns, facts))
 
     def fill(
         self, make: Callable[[int], Chunk], indexes: Sequence[int], say: Callable[[int], None], workers: int = 1
