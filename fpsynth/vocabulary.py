@@ -26,3 +26,9 @@ QUALITIES: Final = ("excellent", "good", "fair", "poor", "very poor")
 SKINS: Final = ("normal", "dry", "wet")
 PRESSURES: Final = ("light", "normal", "firm")
 SURFACES: Final = ("glass", "card", "plastic", "metal", "paper")
+
+FORMATS: Final[dict[str, str]] = {"parquet": "Parquet shards", "png": "PNG files"}
+"""How the files of a dataset lie, in words. Each is the module of that name in fpsynth.dataset.formats."""
+
+SIDECARS: Final[dict[str, str]] = {"iso19794-2": ".fmr", "ansi378": ".378", "xyt": ".xyt", "json": ".json"}
+"""Minutiae files that stand beside an image, and the endings of their names."""

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
@@ -16,7 +16,7 @@ ROUNDING = 1e-3
 """How far from 1 the shares of a distribution may sum: thirds written as 0.333 are meant to be whole."""
 
 
-def nearest(word: str, words: Sequence[str]) -> str:
+def nearest(word: str, words: Iterable[str]) -> str:
     """`` (did you mean x?)`` when one of the words is close, else nothing."""
     close = get_close_matches(word, words, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
@@ -26,7 +26,7 @@ def nearest(word: str, words: Sequence[str]) -> str:
 class OneOf:
     """Marks a string that must be a word of a closed vocabulary."""
 
-    words: tuple[str, ...]
+    words: Collection[str]
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """A plain check that names the nearest word."""

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from fpsynth.dataset.reader.source import open_source
 from fpsynth.dataset.row import png
 from fpsynth.errors import UserError
 from fpsynth.gate import available
@@ -18,7 +19,6 @@ from fpsynth.inspect import matching, measure
 from fpsynth.inspect.dataset_look import _sample
 from fpsynth.inspect.look import Options, inspect_path
 from fpsynth.inspect.record import Record
-from fpsynth.inspect.source import open_source
 from tests.inspect.population import IDENTITIES, IMPRESSIONS, build, row
 from tests.prints import planted
 
