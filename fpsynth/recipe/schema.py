@@ -27,10 +27,9 @@ from fpsynth.recipe.types import (
     as_list,
 )
 from fpsynth.slots import SLOTS
+from fpsynth.vocabulary import FORMATS, SIDECARS
 
 SCHEDULERS = ("ddpm", "ddim", "dpmpp", "euler", "lcm", "tcd")
-FORMATS = ("parquet", "png")
-SIDECARS = ("iso19794-2", "ansi378", "xyt", "json")
 VIRTUAL = "virtual"
 DEFAULT = "default"
 NONE = "none"
@@ -152,7 +151,7 @@ class GatePart(Part):
 class OutputPart(Part):
     """What is written."""
 
-    format: Annotated[str, OneOf(FORMATS)] = Field(default="parquet", description="Parquet shards, or PNG files")
+    format: Annotated[str, OneOf(FORMATS)] = Field(default="parquet", description=", or ".join(FORMATS.values()))
     shard_images: int = Field(
         default=256, ge=1, le=100_000, description="most images in a shard; identities stay whole"
     )
