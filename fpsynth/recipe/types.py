@@ -37,6 +37,10 @@ class OneOf:
         """The vocabulary."""
         return words_of(self.of) if isinstance(self.of, str) else self.of
 
+    def __hash__(self) -> int:
+        """Also of a table, which a dict is."""
+        return hash(self.of if isinstance(self.of, str) else tuple(self.of))
+
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """A plain check that names the nearest word."""
         return core_schema.no_info_plain_validator_function(
