@@ -204,7 +204,7 @@ def test_a_model_is_sampled_as_its_folder_says(recipe):
 )
 def test_sampling_that_cannot_be(recipe, key, told):
     with pytest.raises(UserError, match=told):
-        load_recipe(recipe("identities: 2\nimpressions: 2\nsampling: {%s}\n" % key))
+        load_recipe(recipe(f"identities: 2\nimpressions: 2\nsampling: {{{key}}}\n"))
 
 
 def test_what_the_model_never_saw_is_told(recipe):
