@@ -12,12 +12,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from fpsynth.dataset.reader.source import open_source
 from fpsynth.embedding.embedder import load_embedder
 from fpsynth.gate.extractor import at_500, extractor
 from fpsynth.inspect.comparisons import Comparer
 from fpsynth.inspect.matching import draw_pairs, rates
 from fpsynth.inspect.measure import decode
-from fpsynth.inspect.source import open_source
 
 
 def main() -> None:

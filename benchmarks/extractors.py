@@ -15,12 +15,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from fpsynth.dataset.item import Item
+from fpsynth.dataset.reader.source import open_source
 from fpsynth.gate.extractor import PPI, extract
 from fpsynth.gate.match import STRONG, Found, Tally, compare
 from fpsynth.inspect import skeleton
-from fpsynth.inspect.item import Item
 from fpsynth.inspect.measure import decode
-from fpsynth.inspect.source import open_source
 
 Rows = dict[str, list[Tally]]
 

@@ -5,7 +5,7 @@ as in "a good quality rolled fingerprint, left loop, optical sensor".
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from fpsynth.errors import UserError
 from fpsynth.slots import Slot, Words, spoken_slots
@@ -42,12 +42,16 @@ def _phrase(slot: Slot, word: str) -> str:
     return slot.phrase.format(spoken(word))
 
 
-def known_words() -> tuple[str, ...]:
-    """Every word (and sign) that a prompt of the template can hold, in a fixed order: the frame, then the slots'."""
-    slots = spoken_slots().values()
+def known_words(vocabulary: Mapping[str, Sequence[str]] | None = None) -> tuple[str, ...]:
+    """Every word (and sign) that a prompt of the template can hold, in a fixed order: the frame, then the slots'.
+
+    vocabulary: slot -> words, as a model knows them; None: the table's.
+    """
+    slots = [slot for name, slot in spoken_slots().items() if vocabulary is None or name in vocabulary]
     frame = ["a", *_frame(slots, leads=True), "fingerprint", *_frame(slots, leads=False), ","]
-    words = [part for slot in slots for word in slot.words for part in spoken(word).split()]
-    return tuple(dict.fromkeys(frame + words))
+    all_words = [slot.words for slot in slots] if vocabulary is None else vocabulary.values()
+    said = [part for words in all_words for word in words for part in spoken(word).split()]
+    return tuple(dict.fromkeys(frame + said))
 
 
 def _frame(slots: Iterable[Slot], leads: bool) -> list[str]:
@@ -55,7 +59,7 @@ def _frame(slots: Iterable[Slot], leads: bool) -> list[str]:
     return [part for slot in slots if slot.leads == leads for part in slot.phrase.format("").split()]
 
 
-def unknown_words(prompt: str) -> list[str]:
-    """Words of a prompt that a model trained on the template never saw."""
-    known = set(known_words())
+def unknown_words(prompt: str, vocabulary: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+    """Words of a prompt that a model of this vocabulary never saw."""
+    known = set(known_words(vocabulary))
     return [word for word in dict.fromkeys(re.findall(r"[^\s,]+", prompt.lower())) if word not in known]

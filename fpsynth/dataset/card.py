@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from fpsynth.dataset.formats import Format
 from fpsynth.dataset.row import features
 from fpsynth.dataset.spec import DatasetSpec
 from fpsynth.slots import SLOTS
@@ -55,16 +56,17 @@ class Tally:
             counts.update({OPEN if code is None else names[code]: n for code, n in codes.items()})
 
 
-def card(spec: DatasetSpec, tally: Tally) -> str:
+def card(spec: DatasetSpec, tally: Tally, form: Format) -> str:
     """The whole README.md: YAML front matter and text."""
     from huggingface_hub import DatasetCardData
 
     total = sum(tally.size.values())
+    files = [{"split": split, "path": form.data_files(split)} for split in spec.splits]
     splits = [{"name": s, "num_bytes": tally.size[s], "num_examples": tally.rows[s]} for s in spec.splits]
     head = DatasetCardData(
         pretty_name=spec.name,
         tags=["fingerprint", "biometrics", "synthetic"],
-        configs=[{"config_name": "default", "data_files": [data_files(spec, split) for split in spec.splits]}],
+        configs=[{"config_name": "default", "data_files": files}],
         dataset_info={
             "features": features()._to_yaml_list(),
             "splits": splits,
@@ -81,13 +83,6 @@ def card(spec: DatasetSpec, tally: Tally) -> str:
         recipe=spec.recipe.strip(),
     )
     return f"---\n{head.to_yaml()}\n---\n{body}"
-
-
-def data_files(spec: DatasetSpec, split: str) -> dict[str, Any]:
-    """Where the files of a split are, as the card's configuration says it."""
-    if spec.format == "parquet":
-        return {"split": split, "path": f"data/{split}-*.parquet"}
-    return {"split": split, "path": [f"{split}/**/*.png", f"{split}/metadata.parquet"]}
 
 
 def _shares(column: str, counts: Counter[str]) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fpsynth.dataset.row import Row
-from fpsynth.dataset.spec import SIDECARS
 from fpsynth.files import write_bytes
 from fpsynth.minutiae import ansi378, iso19794, xyt
 from fpsynth.minutiae.record import Record, View, best
+from fpsynth.vocabulary import SIDECARS
 
 
 def write_sidecars(stem: Path, row: Row, formats: tuple[str, ...]) -> None:

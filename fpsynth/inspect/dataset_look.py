@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from fpsynth.dataset import manifest as manifests
+from fpsynth.dataset.reader.source import Source, open_source
 from fpsynth.errors import DamagedFile, UserError
 from fpsynth.gate import available
 from fpsynth.inspect import figures, integrity
@@ -19,7 +20,6 @@ from fpsynth.inspect.item import Fault
 from fpsynth.inspect.matching import Scores
 from fpsynth.inspect.record import Extractor, Record
 from fpsynth.inspect.scan import Progress, Scan, Task, cache_folder, scan_all
-from fpsynth.inspect.source import ParquetUnit, Source, open_source
 
 OWN = (
     "the extra 'judges' (nbis-python) is not installed: minutiae are found by fpsynth's own extractor, "
@@ -203,8 +203,7 @@ def _file_digests(source: Source, scans: Sequence[Scan]) -> dict[str, str | None
     """The digest of every file that was read as a whole; None where it was read in parts, or could not be."""
     digests: dict[str, str | None] = {}
     for unit, scan in zip(source.units, scans, strict=True):
-        whole = isinstance(unit, ParquetUnit) and unit.groups is None
-        digests[unit.name] = scan.digest if whole else None
+        digests[unit.name] = scan.digest if unit.whole else None
     return digests
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from fpsynth.dataset.item import word_columns
 from fpsynth.gate.match import Tally
-from fpsynth.inspect.item import word_columns
 from fpsynth.inspect.record import Judged, Record
 
 PER_IDENTITY = ("pattern", "finger")

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from fpsynth.recipe.schema import Recipe
+from fpsynth.recipe.schema import Recipe, absent_word
 from fpsynth.recipe.types import OneOf
 
 HEAD = """# The recipe
@@ -73,7 +73,7 @@ def _default(field: FieldInfo) -> str:
     if isinstance(default, dict) and len(default) == 1:
         default = next(iter(default))
     if default is None:
-        default = "natural" if "natural" in (field.description or "") else "null"
+        default = absent_word(field.metadata) or "null"
     return f"`{[] if default == () else default}`".replace("False", "false")
 
 
@@ -87,17 +87,12 @@ def _value(annotation: Any, metadata: list[Any]) -> str:
         return ", ".join(f"`{word}`" for word in words[0].words)
     options = [option for option in get_args(annotation) if option is not NoneType]
     if NoneType in get_args(annotation):
-        return _value(options[0], metadata) + ("" if _has_own_word(metadata) else ", or `null`")
+        return _value(options[0], metadata) + ("" if absent_word(metadata) else ", or `null`")
     if get_origin(annotation) is dict:
         return f"shares of {_value(options[0], [])}"
     if get_origin(annotation) is tuple:
         return f"a list of {_value(options[0], [])}"
     return _simple(annotation) + _limits(metadata)
-
-
-def _has_own_word(metadata: list[Any]) -> bool:
-    """Whether the key has a word of its own for having no value."""
-    return any(isinstance(item, BeforeValidator) for item in metadata)
 
 
 def _simple(annotation: Any) -> str:

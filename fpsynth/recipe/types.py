@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
@@ -17,7 +17,7 @@ ROUNDING = 1e-3
 """How far from 1 the shares of a distribution may sum: thirds written as 0.333 are meant to be whole."""
 
 
-def nearest(word: str, words: Sequence[str]) -> str:
+def nearest(word: str, words: Iterable[str]) -> str:
     """`` (did you mean x?)`` when one of the words is close, else nothing."""
     close = get_close_matches(word, words, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
@@ -30,12 +30,16 @@ class OneOf:
     The table of slots is asked when a word is checked, so its words are those that it has then.
     """
 
-    of: tuple[str, ...] | str
+    of: Collection[str] | str
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def words(self) -> Collection[str]:
         """The vocabulary."""
         return words_of(self.of) if isinstance(self.of, str) else self.of
+
+    def __hash__(self) -> int:
+        """Also of a table, which a dict is."""
+        return hash(self.of if isinstance(self.of, str) else tuple(self.of))
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """A plain check that names the nearest word."""

@@ -74,8 +74,9 @@ def sampling_settings(recipe: Recipe) -> Settings:
     part = recipe.sampling
     return Settings(
         seed=recipe.seed,
-        scheduler=part.scheduler or "tcd",
+        scheduler=part.scheduler or "ddim",
         steps=part.steps,
+        eta=part.eta,
         cfg_scale=part.cfg_scale,
         control_scale=part.control_scale,
         style_scale=recipe.style.scale,

@@ -24,7 +24,14 @@ SIDECARS = ("iso19794-2", "ansi378", "xyt", "json")
 
 
 def spec(form: str = "parquet", sidecars: tuple[str, ...] = SIDECARS, **provenance: str | int) -> DatasetSpec:
-    return DatasetSpec("t", {"train": 2, "test": 1}, form, sidecars, {"recipe": "abc", **provenance}, "name: t\n")
+    return DatasetSpec(
+        name="t",
+        splits={"train": 2, "test": 1},
+        format=form,
+        sidecars=sidecars,
+        provenance={"recipe": "abc", **provenance},
+        recipe="name: t\n",
+    )
 
 
 def build(root: Path, form: str) -> DatasetWriter:
@@ -121,7 +128,7 @@ def test_parquet_layout(made) -> None:
 
 
 def test_row_groups_hold_at_most_256_rows(tmp_path: Path) -> None:
-    writer = DatasetWriter(tmp_path / "o", DatasetSpec("t", {"train": 1}))
+    writer = DatasetWriter(tmp_path / "o", DatasetSpec(name="t", splits={"train": 1}))
     writer.prepare()
     small = np.zeros((64, 64), np.uint8)
     writer.write(0, (Row(**{**vars(row(i, 0)), "image": small}) for i in range(300)))
@@ -255,4 +262,4 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("split", ["../train", "a/b", "", ".", "data", "tr-ain"])
 def test_no_split_leaves_the_folder(split: str) -> None:
     with pytest.raises(UserError, match="split"):
-        DatasetSpec("t", {split: 1})
+        DatasetSpec(name="t", splits={split: 1})

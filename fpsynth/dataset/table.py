@@ -1,43 +1,17 @@
-"""Writing one shard: a Parquet file of rows, or images in folders with a Parquet file of their metadata."""
+"""A Parquet file of rows: the same records give the same bytes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fpsynth.dataset.row import Row, facts, features, metadata_features, png
-from fpsynth.dataset.sidecar import write_sidecars
-from fpsynth.files import replacing, write_bytes
+from fpsynth.files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Features
 
 ROW_GROUP = 256
-
-
-def write_parquet_shard(path: Path, rows: Iterable[Row], sidecars: tuple[str, ...], sidecar_folder: Path) -> int:
-    """Write rows to a Parquet file, their sidecars before it. Returns the number of rows."""
-
-    def record(row: Row) -> dict[str, Any]:
-        write_sidecars(sidecar_folder / f"{row.identity:06d}" / row.id, row, sidecars)
-        encoded = png(row)
-        return {"image": {"bytes": encoded, "path": f"{row.id}.png"}, **facts(row, encoded)}
-
-    return write_table(path, map(record, rows), features(), image=True)
-
-
-def write_png_shard(path: Path, rows: Iterable[Row], sidecars: tuple[str, ...], image_folder: Path) -> int:
-    """Write rows as image_folder/IDENTITY/ID.png with sidecars, then their metadata to path. Returns the rows."""
-
-    def record(row: Row) -> dict[str, Any]:
-        stem = image_folder / f"{row.identity:06d}" / row.id
-        encoded = png(row)
-        write_bytes(stem.with_name(f"{row.id}.png"), encoded)
-        write_sidecars(stem, row, sidecars)
-        return {"file_name": f"{row.identity:06d}/{row.id}.png", **facts(row, encoded)}
-
-    return write_table(path, map(record, rows), metadata_features(), image=False)
 
 
 def write_table(path: Path, records: Iterable[dict[str, Any]], columns: "Features", image: bool) -> int:
@@ -50,6 +24,23 @@ def write_table(path: Path, records: Iterable[dict[str, Any]], columns: "Feature
             writer.write_table(pa.Table.from_pylist(group, schema=schema), row_group_size=ROW_GROUP)
             count += len(group)
     return count
+
+
+def merge_tables(path: Path, parts: Iterable[Path], columns: "Features") -> None:
+    """One atomic Parquet file, without images, of the rows of these files in their order."""
+    from pyarrow import parquet
+
+    with replacing(path) as temporary, parquet_writer(temporary, columns.arrow_schema, image=False) as writer:
+        for part in parts:
+            for group in parquet.ParquetFile(part).iter_batches(batch_size=ROW_GROUP):
+                writer.write_batch(group)
+
+
+def read_columns(path: Path, names: Sequence[str]) -> "pa.Table":
+    """These columns of a Parquet file."""
+    from pyarrow import parquet
+
+    return parquet.ParquetFile(path).read(columns=list(names))
 
 
 def parquet_writer(path: Path, schema: "pa.Schema", image: bool) -> Any:
