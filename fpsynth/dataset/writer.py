@@ -56,6 +56,14 @@ class DatasetWriter:
             return []
         return [index for index in wanted if not self.path(index).exists()]
 
+    def any_missing(self, overwrite: bool = False) -> bool:
+        """Whether there will be something to write. Touches nothing; UserError in the folder of another dataset."""
+        found = None if overwrite else manifest.read(self.root)
+        if found is None:
+            return True
+        manifest.require_same(self.root, found, self.spec)
+        return bool(self.missing())
+
     def write(self, index: int, rows: Iterable[Row]) -> int:
         """Write a shard, whole or not at all. Rows are streamed. Returns their number."""
         return self.format.write(self.spec.places[index], rows, self.spec.sidecars)

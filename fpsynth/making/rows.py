@@ -1,15 +1,15 @@
 """From scenes to finished rows: draw, judge, draw again what failed, and say all of it in the row."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from fpsynth import gate
-from fpsynth.conditioning.prompt import prompt_text
 from fpsynth.dataset import GateRecord, Renderer, Row
+from fpsynth.making.renderer import Drawn, SceneRenderer
+from fpsynth.making.scene import Scene
 from fpsynth.recipe import Recipe
-from fpsynth.render.renderer import Drawn, SceneRenderer
-from fpsynth.render.scene import Scene
 
 
 def render_batch(scenes: Sequence[Scene], renderer: SceneRenderer, recipe: Recipe) -> list[Row]:
@@ -34,7 +34,7 @@ def judged(image: np.ndarray, scene: Scene, recipe: Recipe, tries: int) -> GateR
     truth = scene.impression
     limits = {"recall": recipe.gate.recall, "spurious": recipe.gate.spurious}
     verdict = gate.judge(image, truth.minutiae, truth.contact.cpu().numpy(), recipe.image.ppi, **limits)
-    return GateRecord(verdict.verdict, verdict.recall, verdict.spurious, tries)
+    return GateRecord(verdict.verdict, verdict.recall, verdict.spurious, tries, verdict.extractor)
 
 
 def better(old: tuple[Drawn, GateRecord] | None, new: tuple[Drawn, GateRecord]) -> tuple[Drawn, GateRecord]:
@@ -42,12 +42,12 @@ def better(old: tuple[Drawn, GateRecord] | None, new: tuple[Drawn, GateRecord]) 
     if old is None or new[1].verdict != "failed":
         return new
     best = max(old, new, key=lambda try_: (try_[1].recall or 0.0) - (try_[1].spurious or 0.0))
-    return best[0], GateRecord(best[1].verdict, best[1].recall, best[1].spurious, new[1].tries)
+    return best[0], replace(best[1], tries=new[1].tries)
 
 
 def finished(scene: Scene, drawn: Drawn, record: GateRecord, label: Renderer, recipe: Recipe) -> Row:
-    """The row of an image."""
-    row, truth = scene.row, scene.impression
+    """The row of an image: what it was made from, what is true of it, and what was said of it."""
+    row, told, truth = scene.row, scene.conditioning, scene.impression
     return Row(
         image=drawn.image,
         identity=row.identity,
@@ -55,8 +55,8 @@ def finished(scene: Scene, drawn: Drawn, record: GateRecord, label: Renderer, re
         subject=row.who.subject,
         finger=row.who.finger,
         words=row.words,
-        prompt=prompt_text(row.words, recipe.prompt.text),
-        style=drawn.style,
+        prompt=told.prompt,
+        style=told.styles[0].name if told.styles else None,
         seed=drawn.seed,
         ppi=recipe.image.ppi,
         minutiae=truth.minutiae,

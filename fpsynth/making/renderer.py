@@ -6,29 +6,38 @@ from typing import Protocol
 
 import numpy as np
 
+from fpsynth.conditioning.conditions import Style
 from fpsynth.dataset import Renderer
-from fpsynth.render.scene import Scene
+from fpsynth.making.scene import Scene
 
 
 @dataclass(frozen=True)
 class Drawn:
     """One try at an image.
 
-    image (height, width) uint8; seed: what this try's own draws start from; style: the style image's file name;
-    shared_noise: how many noise injections it shared with the identity's other images.
+    image (height, width) uint8; seed: what this try's own draws start from; shared_noise: how many noise injections it
+    shared with the identity's other images.
     """
 
     image: np.ndarray
     seed: int
-    style: str | None = None
     shared_noise: int = 0
 
 
 class SceneRenderer(Protocol):
     """Makes images of scenes."""
 
-    label: Renderer
-    """How rows name it."""
+    @property
+    def label(self) -> Renderer:
+        """How rows name it."""
+
+    @property
+    def planes(self) -> tuple[str, ...]:
+        """The control planes that it wants to be told."""
+
+    @property
+    def styles(self) -> Sequence[Style]:
+        """The recipe's style images; none where it has no use for them."""
 
     def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:
         """One image of each scene; another attempt gives other images of the same scenes."""

@@ -1,0 +1,85 @@
+"""What a run is settled on before anything is made: the means besides the recipe, and that it can be done at all."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from fpsynth import __version__
+from fpsynth.conditioning.prompt import prompt_text, unknown_words
+from fpsynth.dataset import DatasetSpec
+from fpsynth.device import choose_device
+from fpsynth.extractor import chosen
+from fpsynth.making.renderer import SceneRenderer
+from fpsynth.model_folder import knows
+from fpsynth.recipe import LoadedRecipe, Plan, recipe_yaml
+from fpsynth.recipe.schema import VIRTUAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """All that a worker needs to make any shard; small enough to be sent.
+
+    root    of the dataset; absolute where the worker runs in another folder
+    device  where the renderer runs
+    batch   images drawn at once
+    """
+
+    loaded: LoadedRecipe
+    root: Path
+    spec: DatasetSpec
+    device: str
+    batch: int
+
+
+def settle(loaded: LoadedRecipe, plan: Plan, root: Path, device: str, batch: int | None) -> Job:
+    """The job of a recipe. Raises UserError for a device that is not there and for a model that is damaged."""
+    recipe = loaded.recipe
+    where = "cpu" if recipe.sampling.virtual else choose_device(device)
+    count = 1 if recipe.sampling.virtual else batch or (32 if where == "cuda" else 4)
+    spec = DatasetSpec(
+        name=recipe.name,
+        splits=plan.splits,
+        format=recipe.output.format,
+        sidecars=recipe.output.minutiae,
+        provenance={"recipe": loaded.digest, "fpsynth": __version__, "batch": count, **_means(loaded, where)},
+        recipe=recipe_yaml(recipe),
+    )
+    return Job(loaded=loaded, root=root, spec=spec, device=where, batch=count)
+
+
+def _means(loaded: LoadedRecipe, device: str) -> Mapping[str, str | None]:
+    """What the bytes depend on besides the recipe: for the manifest, so that no run goes on with other means."""
+    versions = {name: version(name) for name in ("torch", "numpy")}
+    judge = "none" if loaded.recipe.gate is None else chosen()
+    if loaded.model is None:
+        return {"model": VIRTUAL, "device": device, "gate": judge, **versions}
+    from fpsynth.diffusion.bundle import check_bundle, digest
+    from fpsynth.diffusion.model import natural_dtype
+
+    check_bundle(loaded.model)
+    kind = f"{device} {natural_dtype(device)}".replace("torch.", "")
+    return {"model": digest(loaded.model), "device": kind, "gate": judge, **versions, "diffusers": version("diffusers")}
+
+
+def notes(loaded: LoadedRecipe) -> Iterator[str]:
+    """What the author of a recipe should know before the run: who judges, and words that the model never saw."""
+    from fpsynth.gate import notice
+
+    text, model = loaded.recipe.prompt.text, loaded.model
+    if loaded.recipe.gate and (judge := notice()):
+        yield judge
+    if model is not None and text is not None:
+        if strange := unknown_words(prompt_text({}, text), knows(model).slots or None):
+            yield f"the model never saw these words of prompt.text: {', '.join(strange)}"
+
+
+def open_renderer(job: Job) -> SceneRenderer:
+    """The renderer that the recipe asks for, ready to draw. Raises UserError for a model that cannot be used."""
+    if job.loaded.model is None:
+        from fpsynth.making.virtual import VirtualRenderer
+
+        return VirtualRenderer(job.loaded.recipe)
+    from fpsynth.making.model import ModelRenderer
+
+    return ModelRenderer(job.loaded, job.loaded.model, job.device, str(job.spec.provenance["model"]))

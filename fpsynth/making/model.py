@@ -1,0 +1,75 @@
+"""A diffusion model as a renderer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fpsynth.conditioning.conditions import Style
+from fpsynth.conditioning.style import load_style
+from fpsynth.dataset import Renderer
+from fpsynth.diffusion.model import Model, load_model
+from fpsynth.diffusion.sample import Request, Sampled, Settings, course_of, sample
+from fpsynth.errors import UserError
+from fpsynth.making.renderer import Drawn
+from fpsynth.making.scene import Scene
+from fpsynth.recipe import LoadedRecipe, Recipe
+from fpsynth.rng import Stream, integer
+
+
+class ModelRenderer:
+    """A diffusion model, loaded once. digest: of its directory, for the rows."""
+
+    def __init__(self, loaded: LoadedRecipe, folder: Path, device: str, digest: str) -> None:
+        """Raises UserError, before the first image, for a recipe that the model cannot follow."""
+        self.recipe, self.settings = loaded.recipe, sampling_settings(loaded.recipe)
+        self.label = Renderer("diffusion", digest, loaded.recipe.sampling.student_name)
+        self.model = load_model(folder, device, self.label.student)
+        check_size(self.recipe, self.model)
+        course_of(self.model, self.settings)
+        self.planes = self.model.denoiser.planes
+        self.styles = [Style(path.name, load_style(path)) for path in loaded.styles]
+
+    def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:
+        """Sample the scenes as one batch."""
+        images = sample(self.model, self.settings, [request(scene, attempt) for scene in scenes])
+        return [self._drawn(scene, attempt, image) for scene, image in zip(scenes, images, strict=True)]
+
+    def _drawn(self, scene: Scene, attempt: int, made: Sampled) -> Drawn:
+        node = scene.row.identity, scene.row.impression, attempt
+        return Drawn(made.image, integer(self.recipe.seed, Stream.LATENT_IMPRESSION, *node), made.shared)
+
+
+def request(scene: Scene, attempt: int) -> Request:
+    """A scene as the sampler takes it."""
+    return Request(
+        conditioning=scene.conditioning,
+        flow=scene.impression.flow,
+        master=scene.impression.master,
+        identity=scene.row.identity,
+        impression=scene.row.impression,
+        attempt=attempt,
+    )
+
+
+def check_size(recipe: Recipe, model: Model) -> None:
+    """Raises UserError for images whose sides the model cannot make."""
+    image, step = recipe.image, model.multiple
+    if image.width % step or image.height % step:
+        raise UserError(f"image: {image.width} x {image.height}: this model needs multiples of {step}")
+
+
+def sampling_settings(recipe: Recipe) -> Settings:
+    """The recipe's sampling part as the sampler takes it."""
+    part = recipe.sampling
+    assert part.scheduler is not None, "load_recipe settles it"
+    return Settings(
+        seed=recipe.seed,
+        scheduler=part.scheduler,
+        steps=part.steps,
+        eta=part.eta,
+        cfg_scale=part.cfg_scale,
+        control_scale=part.control_scale,
+        style_scale=recipe.style.scale,
+        shared_steps=part.shared_noise_steps,
+        shared_order=part.shared_noise_order,
+        transport=part.shared_noise_transport,
+    )

@@ -1,0 +1,22 @@
+"""A plan's figures for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fpsynth.console import Table, size
+
+
+def plan_table(facts: Mapping[str, Any]) -> Table:
+    """A plan's summary for people."""
+    rows = [(name, str(facts[name])) for name in ("seed", "identities", "impressions", "images", "size", "renderer")]
+    rows.append(("shards", f"{facts['shards']}, about {size(facts['bytes'])} in all"))
+    for split, counts in facts["splits"].items():
+        rows.append((f"split {split}", f"{counts['images']} images in {counts['shards']} shards"))
+    rows.append(("pattern", _shares(facts["identities_by_pattern"])))
+    rows.extend((slot, _shares(counts)) for slot, counts in facts["images_by"].items())
+    return Table(f"{facts['name']}: the plan; nothing is written", rows)
+
+
+def _shares(counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    return ", ".join(f"{word} {count} ({100 * count / total:.0f} %)" for word, count in counts.items())

@@ -1,0 +1,61 @@
+"""What a plan and a finished run come to, for people and for scripts."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fpsynth.console import Console, Table, clock
+from fpsynth.dataset import DatasetWriter
+from fpsynth.gate.verdict import WORDS
+from fpsynth.recipe import Plan
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """output: the dataset's folder; made: images made now; verdicts: images by what the gate said of them."""
+
+    output: str
+    plan: Plan
+    made: int
+    verdicts: Mapping[str, int]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether no image is short of the gate."""
+        return not self.verdicts.get("failed")
+
+
+def outcome(writer: DatasetWriter, plan: Plan, made: int, seconds: float) -> Outcome:
+    """What came of a finished run."""
+    return Outcome(output=str(writer.root), plan=plan, made=made, verdicts=verdicts(writer), seconds=seconds)
+
+
+def verdicts(writer: DatasetWriter) -> dict[str, int]:
+    """How many images of the whole dataset passed, failed or were not judged."""
+    codes: Counter[int] = Counter()
+    for table in writer.columns("gate"):
+        codes.update(table["gate"].combine_chunks().field("verdict").to_pylist())
+    return {word: codes[code] for code, word in enumerate(WORDS) if codes[code]}
+
+
+def tell(outcome: Outcome, console: Console) -> None:
+    """Say what came of a run."""
+    plan, counts = outcome.plan, outcome.verdicts
+    facts = {
+        "output": outcome.output,
+        "identities": plan.recipe.identities,
+        "images": plan.images,
+        "made": outcome.made,
+        "shards": len(plan.shards),
+        "gate": dict(counts),
+        "seconds": round(outcome.seconds, 1),
+    }
+    made = f"({outcome.made} made now, in {clock(outcome.seconds)})"
+    rows = [
+        ("identities", f"{plan.recipe.identities}"),
+        ("images", f"{plan.images} in {len(plan.shards)} shards {made}"),
+        ("gate", ", ".join(f"{count} {verdict}" for verdict, count in counts.items())),
+    ]
+    console.result(facts, Table(outcome.output, rows), brief=outcome.output)
+    if failed := counts.get("failed"):
+        console.note(f"{failed} images stayed short of the gate after all retries; their rows say so (exit code 3)")

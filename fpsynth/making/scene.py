@@ -1,0 +1,86 @@
+"""What an image is to show: a row of the plan, its finger's impression, and what a model is told of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+from fpsynth.conditioning.conditions import Conditioning, Style
+from fpsynth.conditioning.planes import control_planes
+from fpsynth.conditioning.prompt import prompt_text
+from fpsynth.finger import Master, make_finger
+from fpsynth.impression import CaptureSettings, Impression, capture
+from fpsynth.recipe import IdentityPlan, Recipe, RowPlan
+from fpsynth.rng import Stream, generator
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that an image is made from, and that its row says."""
+
+    row: RowPlan
+    impression: Impression
+    conditioning: Conditioning
+
+
+class Scenes:
+    """Builds scenes, on the CPU whatever the model runs on: the truth is the same on every machine.
+
+    planes: names of the control planes that the renderer wants; styles: the recipe's style images, if it wants them.
+    Rows come identity by identity, so the last finger is kept.
+    """
+
+    def __init__(self, recipe: Recipe, planes: tuple[str, ...] = (), styles: Sequence[Style] = ()) -> None:
+        self.recipe, self.planes, self.styles = recipe, planes, styles
+        self._last: tuple[IdentityPlan, Master] | None = None
+
+    def build(self, row: RowPlan) -> Scene:
+        """The scene of a row; depends on the recipe and the row alone."""
+        finger = self.grow(row.who)
+        impression = self.take(finger, row)
+        return Scene(row, impression, self.tell(row, impression))
+
+    def grow(self, who: IdentityPlan) -> Master:
+        """The identity's finger."""
+        if self._last is None or self._last[0] != who:
+            rng = generator(self.recipe.seed, Stream.FINGER, who.identity)
+            self._last = who, make_finger(rng, who.pattern, who.finger)
+        return self._last[1]
+
+    def take(self, finger: Master, row: RowPlan) -> Impression:
+        """The row's capture of the finger."""
+        rng = generator(self.recipe.seed, Stream.CAPTURE, row.identity, row.impression)
+        return capture(finger, capture_settings(self.recipe, row), rng)
+
+    def tell(self, row: RowPlan, impression: Impression) -> Conditioning:
+        """What a model is told of the image."""
+        planes = control_planes(impression, self.planes) if self.planes else ()
+        return Conditioning(
+            planes=dict(zip(self.planes, planes, strict=True)),
+            prompt=prompt_text(row.words, self.recipe.prompt.text),
+            styles=(self.styles[row.style],) if self.styles and row.style is not None else (),
+            minutiae=impression.minutiae,
+        )
+
+
+def capture_settings(recipe: Recipe, row: RowPlan) -> CaptureSettings:
+    """What the recipe asks of this capture. Where it leaves quality or skin out, they are good and normal."""
+    return CaptureSettings(
+        width=recipe.image.width,
+        height=recipe.image.height,
+        ppi=recipe.image.ppi,
+        acquisition=row.words["acquisition"] or "plain",
+        quality=row.words["quality"] or "good",
+        skin=row.words["skin"] or "normal",
+        pressure=row.words["pressure"],
+        variation=recipe.capture.variation,
+    )
+
+
+def batches(items: Iterable[T], count: int) -> Iterator[list[T]]:
+    """Lists of count items; the last may be shorter."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, count)):
+        yield batch

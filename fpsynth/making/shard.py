@@ -1,0 +1,39 @@
+"""A shard from its plan: finger -> impression -> conditioning -> image -> gate -> row -> file."""
+
+from collections.abc import Iterator
+
+from fpsynth.dataset import DatasetWriter, Row
+from fpsynth.making.job import Job, open_renderer
+from fpsynth.making.rows import render_batch
+from fpsynth.making.scene import Scene, Scenes, batches
+from fpsynth.recipe import Plan, RowPlan, make_plan
+from fpsynth.work import Tick
+
+
+class ShardMaker:
+    """Makes shards, one after the other, in whatever process it lives."""
+
+    def __init__(self, job: Job, plan: Plan | None = None) -> None:
+        """plan: the recipe's, where it is at hand."""
+        self.recipe, self.batch = job.loaded.recipe, job.batch
+        self.plan = plan or make_plan(self.recipe, len(job.loaded.styles))
+        self.writer = DatasetWriter(job.root, job.spec)
+        self.renderer = open_renderer(job)
+        self.scenes = Scenes(self.recipe, self.renderer.planes, self.renderer.styles)
+
+    def __call__(self, index: int, tick: Tick) -> int:
+        """Write the shard of this index, whole or not at all. Returns its number of images."""
+        return self.writer.write(index, self.rows(index, tick))
+
+    def rows(self, index: int, tick: Tick) -> Iterator[Row]:
+        """The finished rows of a shard. Batches are fixed by the plan: they start anew in every shard."""
+        for batch in batches(self.plan.rows(self.plan.shards[index]), self.batch):
+            scenes = [self.scene(row) for row in batch]
+            yield from render_batch(scenes, self.renderer, self.recipe)  # image -> gate -> row
+            tick(len(batch))
+
+    def scene(self, row: RowPlan) -> Scene:
+        """What a row's image is to show."""
+        finger = self.scenes.grow(row.who)
+        impression = self.scenes.take(finger, row)
+        return Scene(row, impression, self.scenes.tell(row, impression))
