@@ -15,9 +15,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from fpsynth.gate.extractor import PPI, extract
-from fpsynth.gate.match import STRONG, Found, Tally, compare
-from fpsynth.inspect import skeleton
+from fpsynth.extractor import PPI, Found, Tally, compare, extract
+from fpsynth.extractor.match import STRONG
 from fpsynth.inspect.item import Item
 from fpsynth.inspect.measure import decode
 from fpsynth.inspect.source import open_source
@@ -50,9 +49,9 @@ def measured(items: Sequence[Item]) -> tuple[Rows, float]:
     for item in items:
         image, ppi = decode(item.encoded), item.ppi or PPI
         start = time.process_time()
-        own = skeleton.extract(image, ppi)
+        own = extract("skeleton", image, ppi)
         seconds += time.process_time() - start
-        for name, tally in tallies(item, own, extract(image, ppi), PPI / ppi):
+        for name, tally in tallies(item, own, extract("mindtct", image, ppi), PPI / ppi):
             rows[name].append(tally)
     return dict(sorted(rows.items())), seconds
 

@@ -22,6 +22,7 @@ from fpsynth.diffusion.bundle import default_model
 from fpsynth.diffusion.model import Model, load_model
 from fpsynth.diffusion.sample import Request, Settings, denoise, noise_source, prepare, sample
 from fpsynth.diffusion.samplers import make_sampler
+from fpsynth.extractor import chosen
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, Impression, capture
 from fpsynth.sensor import draw_device, render
@@ -109,8 +110,7 @@ def measured(model: Model, batch: int, repeat: int) -> list[tuple[str, float]]:
             "4 steps and decoding, all": (lambda: sample(model, settings, requests), batch),
             "writing (Parquet, 32 images)": (lambda: write_shard([row_of(impression, image)] * 32), 32),
         }
-        if gate.available():
-            stages["gate"] = (lambda: gate.judge(image, impression.minutiae, contact, 500), 1)
+        stages[f"gate ({chosen()})"] = (lambda: gate.judge(image, impression.minutiae, contact, 500), 1)
         return [(name, seconds(work, repeat) / share) for name, (work, share) in stages.items()]
 
 

@@ -125,12 +125,12 @@ def _job(order: Order, loaded: LoadedRecipe, console: Console) -> Job:
     """Settle what the run depends on, and that it can be done at all."""
     from fpsynth.dataset import DatasetSpec
     from fpsynth.device import choose_device
-    from fpsynth.gate import NOTICE, available
+    from fpsynth.gate import notice
     from fpsynth.render.means import means
 
     recipe = loaded.recipe
-    if recipe.gate and not available():
-        console.note(NOTICE)
+    if recipe.gate and (text := notice()):
+        console.note(text)
     if strange := _strange_words(loaded):
         console.note(f"the bundled model never saw these words of prompt.text: {', '.join(strange)}")
     device = "cpu" if recipe.sampling.virtual else choose_device(order.device)

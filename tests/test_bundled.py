@@ -9,7 +9,7 @@ import torch
 from fpsynth.diffusion.bundle import ADAPTER, default_model
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import Request, Settings, sample
-from fpsynth.gate import available
+from fpsynth.extractor.mindtct import available
 from fpsynth.generate import Order, generate
 
 BUNDLE = default_model()

@@ -16,6 +16,7 @@ FLOW = (
     ("conditioning",),
     ("diffusion", "embedding"),
     ("training",),
+    ("extractor",),
     ("gate", "dataset"),
     ("inspect",),
     ("render",),

@@ -48,7 +48,7 @@ def compare_batch(batch: Batch) -> list[int]:
 
 @cache
 def _reader() -> Any:
-    from fpsynth.gate.extractor import extractor
+    from fpsynth.extractor.mindtct import extractor
 
     return extractor()
 

@@ -11,13 +11,13 @@ import pyarrow as pa
 
 from fpsynth.dataset import manifest as manifests
 from fpsynth.errors import DamagedFile, UserError
-from fpsynth.gate import available
+from fpsynth.extractor import Extractor, chosen, mindtct
 from fpsynth.inspect import figures, integrity
 from fpsynth.inspect.asked import asked_shares, recipe_of
 from fpsynth.inspect.comparisons import Comparer, match, match_prints
 from fpsynth.inspect.item import Fault
 from fpsynth.inspect.matching import Scores
-from fpsynth.inspect.record import Extractor, Record
+from fpsynth.inspect.record import Record
 from fpsynth.inspect.scan import Progress, Scan, Task, cache_folder, scan_all
 from fpsynth.inspect.source import ParquetUnit, Source, open_source
 
@@ -122,12 +122,12 @@ def _extractor(depth: Depth, notices: list[str]) -> Extractor | None:
     """NIST's where it is installed, else our own with a notice; None where no judges are wanted."""
     if depth.judges is False:
         return None
-    if available():
-        return "mindtct"
-    if depth.judges:
-        raise UserError("judges are asked for, but the extra 'judges' (nbis-python) is not installed")
-    notices.append(OWN)
-    return "skeleton"
+    if depth.judges and (reason := mindtct.missing()):
+        raise UserError(f"judges are asked for, but cannot be loaded ({reason}): {mindtct.REMEDY} bring them")
+    extractor = chosen()
+    if extractor != "mindtct":
+        notices.append(OWN)
+    return extractor
 
 
 def _scan(source: Source, depth: Depth, extractor: Extractor | None, progress: Progress | None) -> list[Scan]:

@@ -7,10 +7,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fpsynth.gate.extractor import PPI
-from fpsynth.gate.match import STRONG, Found, pair
-from fpsynth.inspect.judges import find_minutiae
-from fpsynth.inspect.measure import foreground
+from fpsynth.extractor import PPI, Found, extract
+from fpsynth.extractor.match import STRONG, pair
+from fpsynth.extractor.ridges import foreground
 from fpsynth.inspect.record import Judged
 from fpsynth.minutiae import Minutia
 
@@ -92,7 +91,7 @@ def _found(image: np.ndarray, judged: Judged | None, ppi: float) -> list[Found]:
     """The extractor's minutiae in the pixels of the image."""
     if judged is None:
         return []
-    every = find_minutiae(judged.extractor, image, ppi)
+    every = extract(judged.extractor, image, ppi)
     return [f._replace(x=f.x * ppi / PPI, y=f.y * ppi / PPI) for f in every]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fpsynth.gate.match import Tally
+from fpsynth.extractor import Tally
 from fpsynth.inspect.item import WORDS
 from fpsynth.inspect.record import Judged, Record
 

@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fpsynth.gate.extractor import PPI, at_500, extract, extractor, points
-from fpsynth.gate.match import Found, Tally, compare
-from fpsynth.inspect.record import Extractor, Judged
+from fpsynth.extractor import PPI, Extractor, Found, Tally, compare, extract, mindtct
+from fpsynth.inspect.record import Judged
 from fpsynth.minutiae import Minutia
 
 FITS = 0.6
@@ -19,20 +18,11 @@ FARTHEST = 120
 """Shifts up to this many pixels are looked for."""
 
 
-def find_minutiae(extractor: Extractor, image: np.ndarray, ppi: float) -> list[Found]:
-    """The extractor's minutiae of a grey image (height, width) uint8, pixels at 500 ppi."""
-    if extractor == "mindtct":
-        return extract(image, ppi)
-    from fpsynth.inspect import skeleton  # torch is loaded only where it is used
-
-    return skeleton.extract(image, ppi)
-
-
 def judge(extractor: Extractor, image: np.ndarray, ppi: float, truth: Sequence[Minutia] | None) -> Judged | None:
     """What this extractor, and NIST's judges where it is theirs, say of a grey image; None where they refuse it."""
     if extractor == "mindtct":
         return judge_image(image, ppi, truth)
-    found = find_minutiae(extractor, image, ppi)
+    found = extract(extractor, image, ppi)
     return Judged(None, {}, len(found), b"", *_truth(truth, found, image, ppi), extractor)
 
 
@@ -40,17 +30,17 @@ def judge_image(image: np.ndarray, ppi: float, truth: Sequence[Minutia] | None) 
     """NFIQ2, mindtct and the truth of a grey image; None where mindtct itself refuses the image."""
     import nbis
 
-    encoded, score, features = at_500(image, ppi), None, {}
+    encoded, score, features = mindtct.png_at_500(image, ppi), None, {}
     try:
-        template = extractor(quality=True).extract_minutiae(encoded)
+        template = mindtct.extractor(quality=True).extract_minutiae(encoded)
         quality = template.quality()
         score, features = quality.score, {v.name: float(v.value) for v in quality.features}
     except nbis.NbisError:
         try:
-            template = extractor().extract_minutiae(encoded)
+            template = mindtct.extractor().extract_minutiae(encoded)
         except nbis.NbisError:
             return None
-    found = points(template)
+    found = mindtct.points(template)
     stored = template.to_iso_19794_2_2005()
     return Judged(score, features, len(found), stored, *_truth(truth, found, image, ppi))
 

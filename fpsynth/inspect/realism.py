@@ -121,7 +121,7 @@ def pair_histograms(records: Sequence[Record]) -> np.ndarray:
     Gottschlich & Huckemann, "Separating the real from the synthetic: minutiae histograms as fingerprints of
     fingerprints", arXiv 1304.5409.
     """
-    from fpsynth.gate.extractor import extractor, points
+    from fpsynth.extractor.mindtct import extractor, points
 
     reader = extractor()
     clouds = [points(reader.load_iso_19794_2_2005(r.judged.template)) for r in records if r.judged is not None]

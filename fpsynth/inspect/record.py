@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
-from fpsynth.gate.match import Tally
+from fpsynth.extractor import Extractor, Tally
 from fpsynth.inspect.measure import Deep
-
-Extractor = Literal["mindtct", "skeleton"]
-"""Who finds minutiae: NIST's extractor, or fpsynth's own."""
 
 
 @dataclass(frozen=True)

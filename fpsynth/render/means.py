@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from fpsynth import gate
+from fpsynth.extractor import chosen
 from fpsynth.recipe import LoadedRecipe
 from fpsynth.recipe.schema import NONE, VIRTUAL
 
@@ -28,7 +28,7 @@ def means(loaded: LoadedRecipe, device: str) -> Mapping[str, str | None]:
     Raises UserError for a model that is missing or damaged.
     """
     versions = {name: version(name) for name in ("torch", "numpy")}
-    judge = "none" if loaded.recipe.gate is None or not gate.available() else "mindtct"
+    judge = "none" if loaded.recipe.gate is None else chosen()
     if loaded.recipe.sampling.virtual:
         return {"model": VIRTUAL, "device": device, "gate": judge, **versions}
     from fpsynth.diffusion.bundle import check_bundle, digest

@@ -1,6 +1,7 @@
 """From scenes to finished rows: draw, judge, draw again what failed, and say all of it in the row."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def judged(image: np.ndarray, scene: Scene, recipe: Recipe, tries: int) -> GateR
     truth = scene.impression
     limits = {"recall": recipe.gate.recall, "spurious": recipe.gate.spurious}
     verdict = gate.judge(image, truth.minutiae, truth.contact.cpu().numpy(), recipe.image.ppi, **limits)
-    return GateRecord(verdict.verdict, verdict.recall, verdict.spurious, tries)
+    return GateRecord(verdict.verdict, verdict.recall, verdict.spurious, tries, verdict.extractor)
 
 
 def better(old: tuple[Drawn, GateRecord] | None, new: tuple[Drawn, GateRecord]) -> tuple[Drawn, GateRecord]:
@@ -42,7 +43,7 @@ def better(old: tuple[Drawn, GateRecord] | None, new: tuple[Drawn, GateRecord]) 
     if old is None or new[1].verdict != "failed":
         return new
     best = max(old, new, key=lambda try_: (try_[1].recall or 0.0) - (try_[1].spurious or 0.0))
-    return best[0], GateRecord(best[1].verdict, best[1].recall, best[1].spurious, new[1].tries)
+    return best[0], replace(best[1], tries=new[1].tries)
 
 
 def finished(scene: Scene, drawn: Drawn, record: GateRecord, label: Renderer, recipe: Recipe) -> Row:

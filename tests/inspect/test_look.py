@@ -13,7 +13,7 @@ from PIL import Image
 
 from fpsynth.dataset.row import png
 from fpsynth.errors import UserError
-from fpsynth.gate import available
+from fpsynth.extractor.mindtct import available
 from fpsynth.inspect import matching, measure
 from fpsynth.inspect.dataset_look import _sample
 from fpsynth.inspect.look import Options, inspect_path
@@ -201,7 +201,7 @@ def test_what_cannot_be_looked_at(tmp_path: Path) -> None:
 
 
 def test_judges_that_are_asked_for_and_missing(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fpsynth.inspect.dataset_look.available", lambda: False)
+    monkeypatch.setattr("fpsynth.extractor.mindtct.missing", lambda: "not wanted")
     with pytest.raises(UserError, match="judges"):
         inspect_path(dataset, Options(judges=True, cache=False))
 
@@ -209,7 +209,7 @@ def test_judges_that_are_asked_for_and_missing(dataset: Path, monkeypatch: pytes
 def test_without_the_extra_our_own_extractor_is_used_and_named(
     dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("fpsynth.inspect.dataset_look.available", lambda: False)
+    monkeypatch.setattr("fpsynth.extractor.mindtct.missing", lambda: "not wanted")
     seen = inspect_path(dataset, Options(cache=False, workers=1))
     judges = seen.figures["judges"]
     assert (judges["extractor"], judges["images"], judges["truth"]["images"]) == ("skeleton", 18, 18)

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from fpsynth.errors import UserError
+from fpsynth.extractor.mindtct import available
 from fpsynth.finger import make_finger
-from fpsynth.gate import available
 from fpsynth.impression import CaptureSettings, capture
 from fpsynth.inspect import privacy
 from fpsynth.inspect.look import Options, inspect_path

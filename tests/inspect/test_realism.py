@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fpsynth.errors import UserError
-from fpsynth.gate import available
+from fpsynth.extractor.mindtct import available
 from fpsynth.inspect import realism
 from fpsynth.inspect.judges import judge_image
 from fpsynth.inspect.likeness import describe

@@ -1,4 +1,4 @@
-"""fpsynth's own minutiae extractor, for where NIST's is not installed: enhance the ridges, thin them, read them.
+"""fpsynth's own minutiae extractor, for where NIST's cannot be used: enhance the ridges, thin them, read them.
 
 Orientation from the smoothed structure tensor (Bigun & Granlund, "Optimal orientation detection of linear symmetry",
 ICCV 1987); filtering along it as in Hong, Wan & Jain, "Fingerprint image enhancement" (PAMI 1998), but with the
@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import torch
 
+from fpsynth.extractor.match import Found
+from fpsynth.extractor.ridges import at_500, block_periods, foreground
 from fpsynth.finger.ridges import enhance
 from fpsynth.finger.skeleton import read_minutiae
-from fpsynth.gate.match import Found
-from fpsynth.inspect.measure import at_500, block_periods, foreground
 
 SCALE = 2
 """Ridges are enhanced at 500 / SCALE ppi, which a ridge period of 9 pixels allows, and thinned at 500."""

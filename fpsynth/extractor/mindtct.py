@@ -10,25 +10,28 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fpsynth.gate.match import Found
+from fpsynth.extractor.match import PPI, Found
 
-PPI = 500
-"""What NIST's tools were made for; images of another resolution are resampled to it."""
-
-NOTICE = (
-    "no image is judged: the extra 'judges' (nbis-python and the libraries it needs) is not installed; "
-    "the rows say 'unjudged'"
+REMEDY = (
+    "the extra 'judges' and the libraries that it needs (on Debian 12: apt-get install libopencv-core406 "
+    "libopencv-imgproc406 libopencv-ml406)"
 )
+"""What brings NIST's tools."""
 
 
 @cache
-def available() -> bool:
-    """Whether NIST's tools can be used here."""
+def missing() -> str | None:
+    """Why NIST's tools cannot be used here, in one line; None where they can."""
     try:
         import nbis  # noqa: F401
-    except (ImportError, OSError):
-        return False
-    return True
+    except (ImportError, OSError) as error:
+        return " ".join(str(error).split())
+    return None
+
+
+def available() -> bool:
+    """Whether NIST's tools can be used here."""
+    return missing() is None
 
 
 @cache
@@ -43,7 +46,7 @@ def extractor(quality: bool = False) -> Any:
     )
 
 
-def at_500(image: np.ndarray, ppi: float) -> bytes:
+def png_at_500(image: np.ndarray, ppi: float) -> bytes:
     """The grey image (height, width) uint8 as a PNG at 500 ppi."""
     picture, buffer = Image.fromarray(image), io.BytesIO()
     if ppi != PPI:
@@ -63,6 +66,6 @@ def extract(image: np.ndarray, ppi: float) -> list[Found]:
     import nbis
 
     try:
-        return points(extractor().extract_minutiae(at_500(image, ppi)))
+        return points(extractor().extract_minutiae(png_at_500(image, ppi)))
     except nbis.NbisError:
         return []

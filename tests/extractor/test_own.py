@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from fpsynth.extractor import Tally, compare
+from fpsynth.extractor.own import extract
 from fpsynth.finger import make_finger
-from fpsynth.gate.match import Tally, compare
 from fpsynth.impression import CaptureSettings, capture
-from fpsynth.inspect.skeleton import extract
 from fpsynth.minutiae import Minutia
 from fpsynth.sensor import draw_device, render
 from tests.prints import grid, kinds, planted

@@ -5,6 +5,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+PPI = 500
+"""Extractors work at it; images of another resolution are resampled to it."""
 DISTANCE = 12.0
 """Pixels at 500 ppi."""
 ANGLE = 30.0
