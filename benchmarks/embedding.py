@@ -14,9 +14,9 @@ from rich.table import Table
 
 from fpsynth.embedding.embedder import load_embedder
 from fpsynth.extractor.mindtct import extractor, png_at_500
-from fpsynth.inspect.comparisons import Comparer
-from fpsynth.inspect.matching import draw_pairs, rates
-from fpsynth.inspect.measure import decode
+from fpsynth.inspect.measure.comparisons import Comparer
+from fpsynth.inspect.measure.image import decode
+from fpsynth.inspect.measure.matching import draw_pairs, rates
 from fpsynth.inspect.source import open_source
 
 
@@ -47,7 +47,7 @@ def measured(path: Path, model: Path | None, ppi: float) -> list[str]:
     bozorth = np.array(Comparer().scores(templates, [(a, b) for a, b in both.tolist()]), float)
     cut = len(pairs.mated)
     joined = sum((score - score[cut:].mean()) / score[cut:].std() for score in (cosine, bozorth))
-    errors = [f"{rates(score[:cut], score[cut:])['eer']:.1%}" for score in (cosine, bozorth, joined)]
+    errors = [f"{rates(score[:cut], score[cut:]).eer:.1%}" for score in (cosine, bozorth, joined)]
     return [path.name, str(len(images)), *errors, f"{np.median(cosine[:cut]):.2f}", f"{np.median(cosine[cut:]):.2f}"]
 
 

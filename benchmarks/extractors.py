@@ -18,7 +18,7 @@ from rich.table import Table
 from fpsynth.extractor import PPI, Found, Tally, compare, extract
 from fpsynth.extractor.match import STRONG
 from fpsynth.inspect.item import Item
-from fpsynth.inspect.measure import decode
+from fpsynth.inspect.measure.image import decode
 from fpsynth.inspect.source import open_source
 
 Rows = dict[str, list[Tally]]

@@ -20,9 +20,9 @@ from rich.table import Table
 from fpsynth.extractor.mindtct import extractor, png_at_500
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, capture
-from fpsynth.inspect.comparisons import Comparer
-from fpsynth.inspect.likeness import closest_strangers, cosines, embedder
-from fpsynth.inspect.matching import tuples
+from fpsynth.inspect.measure.comparisons import Comparer
+from fpsynth.inspect.measure.likeness import closest_strangers, cosines, embedder
+from fpsynth.inspect.measure.matching import tuples
 from fpsynth.rng import Stream, generator
 from fpsynth.sensor import draw_device, render
 from fpsynth.vocabulary import NATURAL_SHARES

@@ -12,12 +12,12 @@ from PIL import Image
 from fpsynth.dataset import Row
 from fpsynth.extractor import Extractor, extract
 from fpsynth.extractor.mindtct import available
-from fpsynth.inspect.asked import asked_shares
-from fpsynth.inspect.figures import chi_square, share_figures, word_counts
-from fpsynth.inspect.integrity import check_shares
-from fpsynth.inspect.judges import explain
 from fpsynth.inspect.look import Look, Options, inspect_path
-from fpsynth.inspect.record import Record
+from fpsynth.inspect.measure.asked import asked_shares
+from fpsynth.inspect.measure.integrity import check_shares
+from fpsynth.inspect.measure.judges import explain
+from fpsynth.inspect.measure.record import Record
+from fpsynth.inspect.measure.shares import chi_square, share_figures, word_counts
 from fpsynth.minutiae import Minutia
 from fpsynth.vocabulary import NATURAL_SHARES
 from tests.inspect.population import SIDE, build, row

@@ -14,10 +14,11 @@ from PIL import Image
 from fpsynth.dataset.row import png
 from fpsynth.errors import UserError
 from fpsynth.extractor.mindtct import available
-from fpsynth.inspect import matching, measure
-from fpsynth.inspect.dataset_look import _sample
 from fpsynth.inspect.look import Options, inspect_path
-from fpsynth.inspect.record import Record
+from fpsynth.inspect.measure import matching
+from fpsynth.inspect.measure.dataset import _sample
+from fpsynth.inspect.measure.image import deep
+from fpsynth.inspect.measure.record import Record
 from fpsynth.inspect.source import open_source
 from tests.inspect.population import IDENTITIES, IMPRESSIONS, build, row
 from tests.prints import planted
@@ -57,8 +58,8 @@ def test_judges_agree_with_the_tools_called_directly(dataset: Path) -> None:
 def test_rates_of_scores_worked_out_by_hand() -> None:
     mated, other = np.array([10.0, 20, 30, 40]), np.array([1.0, 2, 3, 15, 25])
     found = matching.rates(mated, other)
-    assert found["eer"] == pytest.approx((0.2 + 0.25) / 2)  # at 16..20: one of five above, one of four below
-    assert found["tar_at_far_0.01"] == 0.5
+    assert found.eer == pytest.approx((0.2 + 0.25) / 2)  # at 16..20: one of five above, one of four below
+    assert found.tar[0.01] == 0.5
 
 
 def test_confidence_intervals_hold_the_rate_and_shrink() -> None:
@@ -88,11 +89,11 @@ def test_pairs_are_mated_and_non_mated(sizes: tuple[int, ...]) -> None:
 def test_ridge_period_and_foreground_of_a_known_wave() -> None:
     page = np.full((512, 512), 255, np.uint8)
     page[100:400, 120:380] = planted([], 300, 260, turn=30)
-    found = measure.deep(page, 500)
+    found = deep(page, 500)
     assert found.period == pytest.approx(9, abs=0.15) and found.spread is not None and found.spread < 0.3
     assert found.area == pytest.approx(300 * 260 * (25.4 / 500) ** 2, rel=0.08)
     double = np.asarray(Image.fromarray(page).resize((1024, 1024), Image.Resampling.BICUBIC))
-    assert measure.deep(double, 1000).period == pytest.approx(9, abs=0.15)
+    assert deep(double, 1000).period == pytest.approx(9, abs=0.15)
 
 
 def test_parquet_and_png_give_the_same_figures(dataset: Path, tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_a_second_look_is_the_same_from_the_cache(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     options = Options(judges=False, workers=1)
     first = inspect_path(dataset, options).figures
-    monkeypatch.setattr("fpsynth.inspect.scan.deep", None)
+    monkeypatch.setattr("fpsynth.inspect.measure.scan.deep", None)
     assert inspect_path(dataset, options).figures == first
 
 

@@ -10,8 +10,8 @@ from fpsynth.errors import UserError
 from fpsynth.extractor.mindtct import available
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, capture
-from fpsynth.inspect import privacy
 from fpsynth.inspect.look import Options, inspect_path
+from fpsynth.inspect.measure import privacy
 from fpsynth.sensor import draw_device, render
 
 nist = pytest.mark.skipif(not available(), reason="nbis-python is not installed")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fpsynth.inspect.record import Print, Record
+from fpsynth.inspect.measure.record import Print, Record
 
 if TYPE_CHECKING:
     from fpsynth.embedding.embedder import Embedder

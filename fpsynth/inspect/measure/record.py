@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from fpsynth.extractor import Extractor, Tally
-from fpsynth.inspect.measure import Deep
+from fpsynth.inspect.measure.image import Deep
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,16 @@ image is compared with those training images that the embedding finds most alike
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from fpsynth.errors import UserError
-from fpsynth.inspect.comparisons import Comparer
-from fpsynth.inspect.likeness import identities, nearest
-from fpsynth.inspect.matching import Scores
-from fpsynth.inspect.record import Record
+from fpsynth.inspect.measure.comparisons import Comparer
+from fpsynth.inspect.measure.likeness import identities, nearest
+from fpsynth.inspect.measure.matching import Scores
+from fpsynth.inspect.measure.record import Record
 
 MOST = 200_000
 """Comparisons by bozorth3 at most."""
@@ -33,9 +34,44 @@ class Nearest(NamedTuple):
     compared: int
 
 
+@dataclass(frozen=True)
+class NearestScores:
+    """Scores of the nearest training images."""
+
+    median: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """An image and the training image that it may repeat."""
+
+    image: str
+    training_image: str
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Privacy:
+    """Nearest training images: their scores, how many are above the threshold, and the first of those.
+
+    compared_with_each: training images that each image was compared with.
+    """
+
+    matcher: str
+    images: int
+    training_images: int
+    compared_with_each: int
+    threshold: float
+    nearest: NearestScores
+    flagged: int
+    expected_by_chance: float
+    listed: Sequence[Repeat]
+
+
 def privacy(
     records: Sequence[Record], training: Sequence[Record], scores: Scores | None, comparer: Comparer | None
-) -> dict[str, Any]:
+) -> Privacy:
     """Figures of the nearest training image of each image, and which are nearer than strangers' fingers usually are.
 
     scores: of the dataset, by the same matcher; comparer: None for the embedding. The threshold is the 99.9th
@@ -53,24 +89,19 @@ def privacy(
     threshold = float(np.percentile(scores.non_mated, PERCENTILE))
     flagged = np.flatnonzero(found.score > threshold)
     order = flagged[np.argsort(-found.score[flagged], kind="stable")]
-    return {
-        "matcher": found.matcher,
-        "images": len(ours),
-        "training_images": len(theirs),
-        "compared_with_each": found.compared,
-        "threshold": round(threshold, 3),
-        "nearest": {"median": round(float(np.median(found.score)), 3), "most": round(float(found.score.max()), 3)},
-        "flagged": len(flagged),
-        "expected_by_chance": round(len(ours) * (1 - (PERCENTILE / 100) ** len(theirs)), 1),
-        "list": [
-            {
-                "image": ours[i].name,
-                "training_image": theirs[found.image[i]].name,
-                "score": round(float(found.score[i]), 3),
-            }
-            for i in order[:SHOWN]
+    return Privacy(
+        matcher=found.matcher,
+        images=len(ours),
+        training_images=len(theirs),
+        compared_with_each=found.compared,
+        threshold=round(threshold, 3),
+        nearest=NearestScores(round(float(np.median(found.score)), 3), round(float(found.score.max()), 3)),
+        flagged=len(flagged),
+        expected_by_chance=round(len(ours) * (1 - (PERCENTILE / 100) ** len(theirs)), 1),
+        listed=[
+            Repeat(ours[i].name, theirs[found.image[i]].name, round(float(found.score[i]), 3)) for i in order[:SHOWN]
         ],
-    }
+    )
 
 
 def _by_embedding(ours: Sequence[Record], theirs: Sequence[Record]) -> Nearest:

@@ -1,9 +1,9 @@
-"""Looking at a dataset: read everything once, measure, compare, and say what is broken."""
+"""A whole dataset: read everything once, measure, compare, and say what is broken."""
 
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,28 @@ import pyarrow as pa
 from fpsynth.dataset import manifest as manifests
 from fpsynth.errors import DamagedFile, UserError
 from fpsynth.extractor import Extractor, chosen, mindtct
-from fpsynth.inspect import figures, integrity
-from fpsynth.inspect.asked import asked_shares, recipe_of
-from fpsynth.inspect.comparisons import Comparer, match, match_prints
 from fpsynth.inspect.item import Fault
-from fpsynth.inspect.matching import Scores
-from fpsynth.inspect.record import Record
-from fpsynth.inspect.scan import Progress, Scan, Task, cache_folder, scan_all
+from fpsynth.inspect.measure import integrity
+from fpsynth.inspect.measure.asked import asked_shares, recipe_of
+from fpsynth.inspect.measure.comparisons import Comparer, MatchFigures, Matching, match, match_prints
+from fpsynth.inspect.measure.figures import (
+    Counts,
+    GateFigures,
+    ImageFigures,
+    JudgeFigures,
+    TruthFigures,
+    count_figures,
+    gate_figures,
+    image_figures,
+    judge_figures,
+    truth_figures,
+)
+from fpsynth.inspect.measure.matching import Scores
+from fpsynth.inspect.measure.privacy import Privacy, privacy
+from fpsynth.inspect.measure.realism import Realism, realism
+from fpsynth.inspect.measure.record import Record
+from fpsynth.inspect.measure.scan import Progress, Scan, Task, cache_folder, scan_all
+from fpsynth.inspect.measure.shares import ColumnShares, share_figures, word_counts
 from fpsynth.inspect.source import ParquetUnit, Source, open_source
 
 OWN = (
@@ -41,9 +56,30 @@ class Depth:
     cache: bool = True
 
 
+@dataclass(frozen=True, kw_only=True)
+class DatasetFigures:
+    """All figures of a dataset. None: there is nothing to tell, or nobody asked.
+
+    form: its file format; ours: made by fpsynth; bozorth3 and embedding: how well each tells the fingers apart.
+    """
+
+    form: str
+    ours: bool
+    counts: Counts
+    shares: Mapping[str, ColumnShares]
+    image: ImageFigures
+    minutiae: TruthFigures | None
+    gate: GateFigures | None
+    judges: JudgeFigures | None
+    bozorth3: MatchFigures | None
+    embedding: MatchFigures | None
+    realism: Realism | None = None
+    privacy: Privacy | None = None
+
+
 @dataclass(frozen=True)
-class DatasetLook:
-    """What was seen: the figures, the records they come from, the scores, what is broken and what is worth knowing.
+class Measured:
+    """The figures of a dataset, the records they come from, the scores, what is broken and what is worth knowing.
 
     judged: scores are bozorth3's; else they are the embedding's.
     """
@@ -51,7 +87,7 @@ class DatasetLook:
     path: Path
     source: Source
     recipe: Mapping[str, Any]
-    figures: dict[str, Any]
+    figures: DatasetFigures
     records: list[Record]
     scores: Scores | None
     judged: bool
@@ -59,8 +95,8 @@ class DatasetLook:
     notices: list[str] = field(default_factory=list)
 
 
-def look_at_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> DatasetLook:
-    """Look at the dataset in path. Raises UserError where there is none, or where judges are asked for and missing."""
+def measure_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> Measured:
+    """Measure the dataset in path. Raises UserError where there is none, or where judges are asked for and missing."""
     manifest, faults, notices = _manifest(path)
     extractor = _extractor(depth, notices)
     source = open_source(path, manifest)
@@ -69,25 +105,35 @@ def look_at_dataset(path: Path, depth: Depth, progress: Progress | None = None) 
     for scan in scans:
         faults.extend(scan.faults)
     recipe = recipe_of(manifest)
-    shares = figures.share_figures(figures.word_counts(records), asked_shares(recipe, records))
+    shares = share_figures(word_counts(records), asked_shares(recipe, records))
     faults.extend(_whole(source, manifest, scans, records, shares))
     faults.extend(_wrong_truth(records))
-    found = _figures(source, records, shares)
     own, judged = match_prints(records), extractor == "mindtct"
-    found["embedding"] = own.figures if own is not None else {}
-    matching = match(records, comparer(depth, progress)) if judged else own
-    scores = None
+    by_bozorth3 = match(records, comparer(depth, progress)) if judged else None
+    matching = by_bozorth3 if judged else own
     if matching is not None:
-        scores = matching.scores
         faults.extend(matching.faults)
         notices.extend(matching.notices)
-        if judged:
-            found["judges"] |= matching.figures
-    return DatasetLook(path, source, recipe, found, records, scores, judged, faults, notices)
+    found = _figures(source, records, shares, by_bozorth3, own)
+    scores = matching.scores if matching is not None else None
+    return Measured(path, source, recipe, found, records, scores, judged, faults, notices)
+
+
+def against_reference(measured: Measured, folder: Path, depth: Depth, progress: Progress | None) -> Measured:
+    """The same with figures against a folder of real images. Raises UserError where they cannot be compared."""
+    told = realism(measured.records, scan_dataset(folder, depth, progress))
+    return replace(measured, figures=replace(measured.figures, realism=told))
+
+
+def against_training(measured: Measured, folder: Path, depth: Depth, progress: Progress | None) -> Measured:
+    """The same with figures against a folder of training images. Raises UserError where they cannot be compared."""
+    judge = comparer(depth, progress) if measured.judged else None
+    told = privacy(measured.records, scan_dataset(folder, depth, progress), measured.scores, judge)
+    return replace(measured, figures=replace(measured.figures, privacy=told))
 
 
 def scan_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> list[Record]:
-    """Only the records of a dataset. Raises UserError as look_at_dataset does."""
+    """Only the records of a dataset. Raises UserError as measure_dataset does."""
     if not path.is_dir():
         raise UserError(f"{path}: there is no such folder")
     source = open_source(path, None)
@@ -178,7 +224,7 @@ def _whole(
     manifest: Mapping[str, Any] | None,
     scans: Sequence[Scan],
     records: Sequence[Record],
-    shares: Mapping[str, Any],
+    shares: Mapping[str, ColumnShares],
 ) -> Iterator[Fault]:
     yield from integrity.check_copies(records)
     yield from integrity.check_splits(records)
@@ -208,18 +254,25 @@ def _file_digests(source: Source, scans: Sequence[Scan]) -> dict[str, str | None
     return digests
 
 
-def _figures(source: Source, records: Sequence[Record], shares: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "kind": "dataset",
-        "format": source.form,
-        "made_by_fpsynth": source.ours,
-        **figures.count_figures(records),
-        "shares": shares,
-        "image": figures.image_figures(records),
-        "minutiae": figures.truth_figures(records),
-        "gate": figures.gate_figures(records),
-        "judges": figures.judge_figures(records),
-    }
+def _figures(
+    source: Source,
+    records: Sequence[Record],
+    shares: Mapping[str, ColumnShares],
+    bozorth3: Matching | None,
+    embedding: Matching | None,
+) -> DatasetFigures:
+    return DatasetFigures(
+        form=source.form,
+        ours=source.ours,
+        counts=count_figures(records),
+        shares=shares,
+        image=image_figures(records),
+        minutiae=truth_figures(records),
+        gate=gate_figures(records),
+        judges=judge_figures(records),
+        bozorth3=bozorth3.figures if bozorth3 else None,
+        embedding=embedding.figures if embedding else None,
+    )
 
 
 def _wrong_truth(records: Sequence[Record]) -> list[Fault]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from fpsynth.errors import UserError
-from fpsynth.inspect.matching import Scores, det_curve, rates
+from fpsynth.inspect.measure.matching import Scores, det_curve, rates
+from fpsynth.inspect.measure.shares import ColumnShares
 
 ROOM = 5
 """Bars that a chart of shares has room for, at least: one bar alone is no thicker."""
@@ -72,20 +73,20 @@ def histogram(title: str, label: str, series: Mapping[str, Sequence[float]], bin
     return chart(title, label, draw)
 
 
-def shares(title: str, figures: Mapping[str, Any]) -> bytes:
+def shares(title: str, told: ColumnShares) -> bytes:
     """Shares of words as bars, with a mark where the recipe wanted each."""
-    words = list(figures["words"].items())[:12]
+    words = list(told.words.items())[:12]
 
     def draw(axes: Any) -> None:
         places = np.arange(len(words))[::-1]
-        axes.barh(places, [100 * told["share"] for _, told in words], color=BLUE, height=0.62)
-        asked = [(p, 100 * told["asked"]) for p, (_, told) in zip(places, words, strict=True) if "asked" in told]
+        axes.barh(places, [100 * word.share for _, word in words], color=BLUE, height=0.62)
+        asked = [(p, 100 * w.asked) for p, (_, w) in zip(places, words, strict=True) if w.asked is not None]
         if asked:
             axes.plot([v for _, v in asked], [p for p, _ in asked], "|", color=ORANGE, markersize=14, markeredgewidth=3)
         axes.set_ylim(min(-0.6, len(words) - ROOM - 0.4), len(words) - 0.4)
         axes.set_yticks(places, [word.replace("_", " ") for word, _ in words])
 
-    return chart(title, "% (orange: asked for)" if any("asked" in t for _, t in words) else "%", draw)
+    return chart(title, "% (orange: asked for)" if told.asked else "%", draw)
 
 
 def score_histogram(scores: Scores, matcher: str) -> bytes:
@@ -103,7 +104,7 @@ def det(scores: Scores) -> bytes:
     def draw(axes: Any) -> None:
         axes.plot([least, 1], [least, 1], color=GREY, linewidth=1)
         axes.step(np.maximum(false, least), np.maximum(missed, least), color=BLUE, where="post", clip_on=False)
-        told = f"equal error rate {rates(scores.mated, scores.non_mated)['eer']:.2%}"
+        told = f"equal error rate {rates(scores.mated, scores.non_mated).eer:.2%}"
         text = f"{told}\n{len(scores.mated)} mated, {len(scores.non_mated)} non-mated pairs"
         axes.text(0.97, 0.97, text, transform=axes.transAxes, ha="right", va="top", backgroundcolor="white")
         axes.set(xscale="log", yscale="log", xlim=(least, 1), ylim=(least, 1), ylabel="false non-match rate")

@@ -14,12 +14,12 @@ import pyarrow as pa
 from fpsynth.embedding.bundled import bundled_digest
 from fpsynth.extractor import Extractor
 from fpsynth.files import write_bytes
-from fpsynth.inspect.check import check_item
 from fpsynth.inspect.item import Fault, Item, as_dict
-from fpsynth.inspect.judges import judge
-from fpsynth.inspect.likeness import describe
-from fpsynth.inspect.measure import decode, deep, light
-from fpsynth.inspect.record import Record, from_json, shared, to_json
+from fpsynth.inspect.measure.check import check_item
+from fpsynth.inspect.measure.image import decode, deep, light
+from fpsynth.inspect.measure.judges import judge
+from fpsynth.inspect.measure.likeness import describe
+from fpsynth.inspect.measure.record import Record, from_json, shared, to_json
 from fpsynth.inspect.source import Unit
 from fpsynth.work import processes
 

@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 
 from fpsynth.inspect.item import Fault
-from fpsynth.inspect.matching import Scores, tuples
-from fpsynth.inspect.record import Record
+from fpsynth.inspect.measure.matching import Scores, tuples
+from fpsynth.inspect.measure.record import Record
 
 FOLLOWED = 40
 """At most so many pairs of identities, and so many images, are looked at closely."""

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from fpsynth.files import write_bytes
-from fpsynth.inspect.figures import quartiles
 from fpsynth.inspect.item import Fault
-from fpsynth.inspect.likeness import closest_strangers, cosines, identities
-from fpsynth.inspect.matching import FAR, Scores, bootstrap, draw_pairs, rates, tuples
-from fpsynth.inspect.record import Record
-from fpsynth.inspect.scan import Progress
-from fpsynth.inspect.suspects import BOZORTH3, COSINE, Suspicion, label_faults, lone_identities
+from fpsynth.inspect.measure.figures import Quartiles, quartiles
+from fpsynth.inspect.measure.likeness import closest_strangers, cosines, identities
+from fpsynth.inspect.measure.matching import Scores, bootstrap, draw_pairs, rates, tuples
+from fpsynth.inspect.measure.record import Record
+from fpsynth.inspect.measure.scan import Progress
+from fpsynth.inspect.measure.suspects import BOZORTH3, COSINE, Suspicion, label_faults, lone_identities
 from fpsynth.work import processes
 
 BATCH = 100
@@ -114,11 +114,59 @@ def _write(path: Path | None, scores: list[int]) -> None:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """A rate with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class MatedScores:
+    """Pairs that were compared, of how many possible ones, and their scores."""
+
+    pairs: int
+    possible: int
+    scores: Quartiles | None
+
+
+@dataclass(frozen=True)
+class NonMatedScores:
+    """The same of non-mated pairs; p99 is the 99th percentile."""
+
+    pairs: int
+    possible: int
+    mean: float
+    p99: float
+    most: float
+
+
+@dataclass(frozen=True)
+class ScoreFigures:
+    """Error rates (tar: true acceptance by false acceptance rate), and the two distributions."""
+
+    eer: Interval
+    tar: Mapping[float, Interval]
+    mated: MatedScores
+    non_mated: NonMatedScores
+
+
+@dataclass(frozen=True)
+class MatchFigures:
+    """What a matcher's scores come to; lone: identities of which no two images match."""
+
+    matcher: str
+    scores: ScoreFigures
+    lone: int
+
+
+@dataclass(frozen=True)
 class Matching:
     """Scores of a dataset, their figures, and what they say of its labels."""
 
     scores: Scores
-    figures: dict[str, Any]
+    figures: MatchFigures
     faults: list[Fault]
     notices: list[str]
 
@@ -156,28 +204,27 @@ def match_prints(records: Sequence[Record]) -> Matching | None:
 def _matching(known: Suspicion) -> Matching:
     lone = lone_identities(known.records, known.scores, known.scale)
     notices = [f"no two images match of {len(lone)} identities: {', '.join(lone[:5])}"] if lone else []
-    figures = {known.scale.name: score_figures(known.scores), "identities_without_a_match": len(lone)}
+    figures = MatchFigures(known.scale.name, score_figures(known.scores), len(lone))
     return Matching(known.scores, figures, label_faults(known), notices)
 
 
-def score_figures(scores: Scores) -> dict[str, Any]:
+def score_figures(scores: Scores) -> ScoreFigures:
     """Error rates with 95 % intervals, and the two distributions."""
-    intervals = bootstrap(scores)
-    names = ("eer", *(f"tar_at_far_{far:g}" for far in FAR))
-    figures: dict[str, Any] = {
-        name: {"value": round(value, 4), "low": round(low, 4), "high": round(high, 4)}
-        for name, value, low, high in zip(
-            names, rates(scores.mated, scores.non_mated).values(), *intervals, strict=True
-        )
-    }
-    pairs = scores.pairs
-    return figures | {
-        "mated": {"pairs": len(pairs.mated), "possible": pairs.possible_mated, **quartiles(scores.mated)},
-        "non_mated": {
-            "pairs": len(pairs.non_mated),
-            "possible": pairs.possible_non_mated,
-            "mean": round(float(scores.non_mated.mean()), 2),
-            "p99": round(float(np.percentile(scores.non_mated, 99)), 3),
-            "most": round(float(scores.non_mated.max()), 3),
-        },
-    }
+    found, (low, high) = rates(scores.mated, scores.non_mated), bootstrap(scores)
+    eer, *accepted = (
+        Interval(*(round(float(rate), 4) for rate in bounds))
+        for bounds in zip((found.eer, *found.tar.values()), low, high, strict=True)
+    )
+    pairs, other = scores.pairs, scores.non_mated
+    return ScoreFigures(
+        eer,
+        dict(zip(found.tar, accepted, strict=True)),
+        MatedScores(len(pairs.mated), pairs.possible_mated, quartiles(scores.mated)),
+        NonMatedScores(
+            len(pairs.non_mated),
+            pairs.possible_non_mated,
+            mean=round(float(other.mean()), 2),
+            p99=round(float(np.percentile(other, 99)), 3),
+            most=round(float(other.max()), 3),
+        ),
+    )

@@ -5,20 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from fpsynth.console import size
-from fpsynth.inspect.sections import Section
+from fpsynth.inspect.look.look import Look
+from fpsynth.inspect.report.section import Section
 from fpsynth.recipe import load_recipe, make_plan
 from fpsynth.recipe.load import recipe_yaml
 from fpsynth.recipe.summary import summary
 
 
-def look_at_recipe(path: Path) -> tuple[dict[str, Any], list[Section], list[Any], list[str]]:
-    """Figures, sections, no faults, notices. Raises UserError for a recipe with mistakes."""
+def look_at_recipe(path: Path) -> Look:
+    """The plan and the resolved recipe. Raises UserError for a recipe with mistakes."""
     loaded = load_recipe(path)
     plan = summary(make_plan(loaded.recipe, len(loaded.styles)))
     figures = {"kind": "recipe", "path": str(path), "digest": loaded.digest, **plan}
     figures["recipe"] = loaded.recipe.model_dump(mode="json")
     resolved = Section("Recipe, with its defaults", _yaml_lines(recipe_yaml(loaded.recipe)))
-    return figures, [*_sections(plan), resolved], [], list(loaded.notices)
+    return Look(figures, [*_sections(plan), resolved], notices=list(loaded.notices))
 
 
 def _sections(plan: Mapping[str, Any]) -> list[Section]:

@@ -10,14 +10,15 @@ import numpy as np
 
 from fpsynth import __version__
 from fpsynth.files import write_bytes
-from fpsynth.inspect import charts
-from fpsynth.inspect.dataset_look import DatasetLook
-from fpsynth.inspect.drawing import EXTRA, FOUND, HIT, MISSED, TRUE, thumbnail, with_minutiae
-from fpsynth.inspect.measure import decode
-from fpsynth.inspect.record import Record
-from fpsynth.inspect.sections import EXTRACTORS, Section, dataset_sections
-from fpsynth.inspect.sheet import items_at
-from fpsynth.inspect.terminal import fault_lines
+from fpsynth.inspect.measure.dataset import Measured
+from fpsynth.inspect.measure.image import decode
+from fpsynth.inspect.measure.record import Record
+from fpsynth.inspect.report import charts
+from fpsynth.inspect.report.drawing import EXTRA, FOUND, HIT, MISSED, TRUE, thumbnail, with_minutiae
+from fpsynth.inspect.report.section import Section
+from fpsynth.inspect.report.sections import EXTRACTORS, dataset_sections
+from fpsynth.inspect.report.sheet import items_at
+from fpsynth.inspect.report.terminal import fault_lines
 
 RANDOM, EXTREME, FINGERS, IMPRESSIONS = 15, 5, 4, 8
 """Images in the sheets: at random, best and worst, fingers and how many impressions of each."""
@@ -52,7 +53,7 @@ pre { columns: 300px; font-size: 13px; margin: 0; white-space: pre-wrap }
 """
 
 
-def write_report(look: DatasetLook, path: Path) -> None:
+def write_report(look: Measured, path: Path) -> None:
     """Write the report. Raises UserError where matplotlib is not installed."""
     charts.require_matplotlib()
     body = "\n".join(_body(look))
@@ -64,11 +65,11 @@ def write_report(look: DatasetLook, path: Path) -> None:
     write_bytes(path, page.encode())
 
 
-def _name(look: DatasetLook) -> str:
+def _name(look: Measured) -> str:
     return str(look.recipe.get("name") or look.path.resolve().name)
 
 
-def _body(look: DatasetLook) -> Iterator[str]:
+def _body(look: Measured) -> Iterator[str]:
     yield f"<h1>{escape(_name(look))}</h1>"
     yield f'<p class="sub">What is in this dataset, and is it any good. Looked at by fpsynth {__version__}.</p>'
     yield _tiles(look)
@@ -82,7 +83,7 @@ def _body(look: DatasetLook) -> Iterator[str]:
         yield "<h2>Is each finger one finger, are different fingers different</h2>"
         matcher = "bozorth3" if look.judged else "cosine of the embedding"
         yield _cards([charts.score_histogram(look.scores, matcher), charts.det(look.scores)])
-    if shares := {name: told for name, told in look.figures["shares"].items() if len(told["words"]) > 1}:
+    if shares := {name: told for name, told in look.figures.shares.items() if len(told.words) > 1}:
         yield "<h2>Shares</h2>" + _cards(charts.shares(column, told) for column, told in shares.items())
     tables = "".join(_table(section) for section in dataset_sections(look.figures))
     yield f'<h2>All figures</h2><div class="tables">{tables}</div>'
@@ -90,23 +91,28 @@ def _body(look: DatasetLook) -> Iterator[str]:
         yield f'<h2>Recipe</h2><div class="card"><pre>{escape(_recipe_text(look))}</pre></div>'
 
 
-def _tiles(look: DatasetLook) -> str:
-    figures, judges = look.figures, look.figures["judges"]
-    tiles = [("images", figures["images"]), ("identities", figures["identities"])]
-    if judges.get("nfiq2"):
-        tiles.append(("NFIQ2, mean", round(judges["nfiq2"]["mean"])))
-    if "truth" in judges:
-        extractor = EXTRACTORS[judges["extractor"]]
-        tiles.append((f"true minutiae found by {extractor}", f"{judges['truth']['recall']:.0%}"))
-        tiles.append(("found, not true", f"{judges['truth']['spurious']:.0%}"))
-    if "bozorth3" in judges:
-        tiles.append(("equal error rate", f"{judges['bozorth3']['eer']['value']:.1%}"))
-    tiles.append(("broken", len(look.faults)))
+def _tiles(look: Measured) -> str:
+    counts, judges, bozorth3 = look.figures.counts, look.figures.judges, look.figures.bozorth3
+    tiles = [("images", f"{counts.images}"), ("identities", f"{counts.identities}")]
+    if judges and judges.quality and judges.quality.nfiq2:
+        tiles.append(("NFIQ2, mean", f"{judges.quality.nfiq2.mean:.0f}"))
+    if judges and judges.truth:
+        tiles.append((f"true minutiae found by {_extractor(look)}", f"{judges.truth.recall:.0%}"))
+        tiles.append(("found, not true", f"{judges.truth.spurious:.0%}"))
+    if bozorth3:
+        tiles.append(("equal error rate", f"{bozorth3.scores.eer.value:.1%}"))
+    tiles.append(("broken", f"{len(look.faults)}"))
     cells = (f'<div class="tile"><b>{value}</b><span>{escape(name)}</span></div>' for name, value in tiles)
     return f'<div class="tiles">{"".join(cells)}</div>'
 
 
-def _state(look: DatasetLook) -> Iterator[str]:
+def _extractor(look: Measured) -> str:
+    """Who found minutiae, for people; empty: nobody."""
+    judges = look.figures.judges
+    return EXTRACTORS[judges.extractor] if judges else ""
+
+
+def _state(look: Measured) -> Iterator[str]:
     """What is broken, what is worth knowing."""
     yield "<h2>Integrity</h2>"
     if look.faults:
@@ -126,7 +132,7 @@ def _random(records: Sequence[Record]) -> list[Record]:
     return [records[i] for i in sorted(chosen.tolist())]
 
 
-def _extremes(look: DatasetLook) -> Iterator[str]:
+def _extremes(look: Measured) -> Iterator[str]:
     """The images of the best and of the worst NFIQ2 score."""
     scored = [r for r in look.records if r.judged is not None and r.judged.nfiq2 is not None]
     scored.sort(key=lambda r: -(r.judged.nfiq2 or 0) if r.judged else 0)
@@ -135,27 +141,27 @@ def _extremes(look: DatasetLook) -> Iterator[str]:
         yield "<h2>Worst by NFIQ2</h2>" + _thumbs(look, scored[-EXTREME:])
 
 
-def _thumbs(look: DatasetLook, records: Sequence[Record]) -> str:
+def _thumbs(look: Measured, records: Sequence[Record]) -> str:
     items = items_at(look, {(r.unit, r.number) for r in records})
     cells = (_cell(thumbnail(decode(items[r.unit, r.number].encoded)), _caption(r)) for r in records)
     return f'<div class="sheet">{"".join(cells)}</div>'
 
 
-def _key(look: DatasetLook) -> str:
+def _key(look: Measured) -> str:
     """What the colours of the minutiae mean, those that are there."""
-    extractor = EXTRACTORS.get(look.figures["judges"].get("extractor"))
-    if not look.figures["minutiae"]:
+    extractor = _extractor(look)
+    if look.figures.minutiae is None:
         colours = {f"found by {extractor}": FOUND} if extractor else {}
     elif extractor:
         colours = {f"true, and found by {extractor}": HIT, "true, not found": MISSED, "found, not true": EXTRA}
     else:
         colours = {"true (no extractor was run)": TRUE}
-    shapes = "circle: ending, square: bifurcation" if look.figures["minutiae"] else ""
+    shapes = "circle: ending, square: bifurcation" if look.figures.minutiae else ""
     dots = (f'<b style="background:rgb{colour}"></b>{escape(name)}' for name, colour in colours.items())
     return f'<p class="sub key">{shapes} {"".join(dots)}</p>'
 
 
-def _fingers(look: DatasetLook) -> str:
+def _fingers(look: Measured) -> str:
     """Some fingers, spread over the dataset, in rows; the images that were looked at in depth."""
     by_identity: dict[str, list[Record]] = defaultdict(list)
     for record in look.records:
@@ -194,10 +200,10 @@ def _cards(pictures: Iterator[bytes] | list[bytes]) -> str:
     return f'<div class="grid">{"".join(cells)}</div>'
 
 
-def _distributions(look: DatasetLook) -> Iterator[bytes]:
+def _distributions(look: Measured) -> Iterator[bytes]:
     judged = [r.judged for r in look.records if r.judged is not None]
     deep = [r.deep for r in look.records if r.deep is not None]
-    extractor = EXTRACTORS.get(look.figures["judges"].get("extractor"), "")
+    extractor = _extractor(look)
     scores = [j.nfiq2 for j in judged if j.nfiq2 is not None]
     if scores:
         yield charts.histogram("Quality", "NFIQ2", {"images": scores})
@@ -223,7 +229,7 @@ def _table(section: Section) -> str:
     return f'<div class="card table"><strong>{escape(section.title)}</strong><table>{rows}</table></div>'
 
 
-def _recipe_text(look: DatasetLook) -> str:
+def _recipe_text(look: Measured) -> str:
     from io import StringIO
 
     from ruamel.yaml import YAML

@@ -1,6 +1,6 @@
 """Mated and non-mated comparisons: which pairs, their bozorth3 scores, error rates and their confidence intervals."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,14 @@ class Scores:
     mated: np.ndarray
     non_mated: np.ndarray
     owner: np.ndarray
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Equal error rate, and true acceptance rates by the false acceptance rate (FAR) that they go with."""
+
+    eer: float
+    tar: Mapping[float, float]
 
 
 def draw_pairs(identities: Sequence[Hashable]) -> tuple[Pairs, np.ndarray]:
@@ -83,11 +91,11 @@ def tuples(pairs: np.ndarray) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairs.tolist()]
 
 
-def rates(mated: np.ndarray, non_mated: np.ndarray) -> dict[str, float]:
+def rates(mated: np.ndarray, non_mated: np.ndarray) -> Rates:
     """Equal error rate and true acceptance rates: a score at or above the threshold is a match."""
     one, other = np.ones(len(mated)), np.ones(len(non_mated))
-    values = weighted_rates(mated, non_mated, one, other)
-    return dict(zip(("eer", *(f"tar_at_far_{far:g}" for far in FAR)), values.tolist(), strict=True))
+    eer, *accepted = weighted_rates(mated, non_mated, one, other).tolist()
+    return Rates(eer, dict(zip(FAR, accepted, strict=True)))
 
 
 def weighted_rates(

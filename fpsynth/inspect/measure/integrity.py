@@ -7,7 +7,8 @@ from typing import Any
 
 from fpsynth.dataset.manifest import ShardRecord
 from fpsynth.inspect.item import Fault
-from fpsynth.inspect.record import Record
+from fpsynth.inspect.measure.record import Record
+from fpsynth.inspect.measure.shares import ColumnShares
 
 UNLIKELY = 1e-4
 """Shares that are as far from the recipe's by chance are a fault."""
@@ -95,14 +96,13 @@ def check_words(records: Sequence[Record]) -> Iterator[Fault]:
             yield Fault("labels", column, f"differs between the images of {len(torn)} identities: {_some(torn)}")
 
 
-def check_shares(shares: Mapping[str, Any]) -> Iterator[Fault]:
+def check_shares(shares: Mapping[str, ColumnShares]) -> Iterator[Fault]:
     """Shares that are not what the recipe asked for."""
     for column, figures in shares.items():
-        p = figures.get("p")
-        if p is not None and p < UNLIKELY:
-            worst = max(figures["words"].items(), key=lambda item: abs(item[1]["share"] - item[1]["asked"]))
-            word, told = worst[0], worst[1]
-            text = f"{word} is {told['share']:.1%} where {told['asked']:.1%} was asked for (p {p:.1g})"
+        if figures.p is not None and figures.p < UNLIKELY:
+            gaps = {word: (told.share, told.asked or 0.0) for word, told in figures.words.items()}
+            word, (share, asked) = max(gaps.items(), key=lambda item: abs(item[1][0] - item[1][1]))
+            text = f"{word} is {share:.1%} where {asked:.1%} was asked for (p {figures.p:.1g})"
             yield Fault("shares", column, text)
 
 

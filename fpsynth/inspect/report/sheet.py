@@ -10,15 +10,15 @@ from PIL import Image
 
 from fpsynth.files import replacing
 from fpsynth.inspect.item import Item
-from fpsynth.inspect.measure import decode
+from fpsynth.inspect.measure.image import decode
 
 if TYPE_CHECKING:
-    from fpsynth.inspect.dataset_look import DatasetLook
+    from fpsynth.inspect.measure.dataset import Measured
 
 ROWS, COLUMNS, SIZE, GAP = 8, 6, 256, 6
 
 
-def write_sheet(look: "DatasetLook", path: Path) -> None:
+def write_sheet(look: "Measured", path: Path) -> None:
     """Write a PNG: up to 8 fingers spread over the dataset, up to 6 impressions of each."""
     by_identity: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for record in look.records:
@@ -32,7 +32,7 @@ def write_sheet(look: "DatasetLook", path: Path) -> None:
         Image.fromarray(page).save(temporary, "PNG")
 
 
-def items_at(look: "DatasetLook", places: Collection[tuple[int, int]]) -> dict[tuple[int, int], Item]:
+def items_at(look: "Measured", places: Collection[tuple[int, int]]) -> dict[tuple[int, int], Item]:
     """The images at these places (unit, number); only their units are read."""
     items = {}
     for unit in sorted({unit for unit, _ in places}):

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from fpsynth.inspect.item import Fault
-from fpsynth.inspect.sections import Section
+from fpsynth.inspect.report.section import Section
 
 NAMED = 20
 """So many faults of one kind are listed."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fpsynth.extractor import PPI, Extractor, Found, Tally, compare, extract, mindtct
-from fpsynth.inspect.record import Judged
+from fpsynth.inspect.measure.record import Judged
 from fpsynth.minutiae import Minutia
 
 FITS = 0.6

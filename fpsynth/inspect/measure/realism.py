@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from fpsynth.errors import UserError
-from fpsynth.inspect.likeness import textures
-from fpsynth.inspect.record import Record
+from fpsynth.inspect.measure.likeness import textures
+from fpsynth.inspect.measure.record import Record
 
 HISTOGRAMS = ("FDA", "LCS", "OCL", "OF", "RVUP")
 """NFIQ2's measures that come as counts in ten bins."""
@@ -44,8 +44,30 @@ class Cloud:
         return Cloud(self.points[chosen], self.identities[chosen])
 
 
-def realism(records: Sequence[Record], reference: Sequence[Record]) -> dict[str, Any]:
-    """Figures of a dataset against a reference by space and name, with yardsticks. UserError for too small a reference.
+@dataclass(frozen=True)
+class Beside:
+    """A distance, and the reference's own between its halves: the median and 90 % of them, to four digits."""
+
+    value: float
+    yardstick: float
+    yardstick_low: float
+    yardstick_high: float
+
+
+Distances = Mapping[str, Beside]
+
+
+@dataclass(frozen=True)
+class Realism:
+    """A dataset against a reference: how many images of each, and distances by space and name."""
+
+    images: int
+    reference_images: int
+    distances: Mapping[str, Distances]
+
+
+def realism(records: Sequence[Record], reference: Sequence[Record]) -> Realism:
+    """A dataset against a reference, each distance with its yardstick. Raises UserError for too small a reference.
 
     NFIQ2's measures and the minutiae are compared where both sides were judged.
     """
@@ -57,7 +79,7 @@ def realism(records: Sequence[Record], reference: Sequence[Record]) -> dict[str,
     scored = [[r for r in own if r.judged is not None and r.judged.nfiq2 is not None] for own in (ours, real)]
     if min(map(len, scored)) >= FEW:
         distances |= _judged(*scored)
-    return {"images": len(ours), "reference_images": len(real), "distances": distances}
+    return Realism(len(ours), len(real), distances)
 
 
 def _require_torchmetrics() -> None:
@@ -67,7 +89,7 @@ def _require_torchmetrics() -> None:
         raise UserError("--reference needs torchmetrics: install fpsynth with the extra 'report'") from None
 
 
-def _judged(ours: Sequence[Record], real: Sequence[Record]) -> dict[str, Any]:
+def _judged(ours: Sequence[Record], real: Sequence[Record]) -> dict[str, Distances]:
     names = sorted(real[0].judged.features) if real[0].judged else []
     raw = [measures(own, names) for own in (ours, real)]
     centre, scale = raw[1].mean(0), raw[1].std(0) + 1e-9
@@ -82,7 +104,7 @@ def _cloud(records: Sequence[Record], points: np.ndarray) -> Cloud:
     return Cloud(points, np.array([r.identity for r in records]))
 
 
-def _distances_in(space: Mapping[str, Measure], mine: Cloud, theirs: Cloud) -> dict[str, dict[str, float]]:
+def _distances_in(space: Mapping[str, Measure], mine: Cloud, theirs: Cloud) -> Distances:
     halves = _halves(theirs)
     return {
         name: _beside(measure(mine.points, theirs.points), [measure(a.points, b.points) for a, b in halves])
@@ -100,10 +122,9 @@ def _halves(cloud: Cloud) -> list[tuple[Cloud, Cloud]]:
     return halves
 
 
-def _beside(value: float, yardstick: Sequence[float]) -> dict[str, float]:
+def _beside(value: float, yardstick: Sequence[float]) -> Beside:
     low, middle, high = np.percentile(yardstick, (5, 50, 95))
-    figures = {"value": value, "yardstick": middle, "yardstick_low": low, "yardstick_high": high}
-    return {name: float(f"{figure:.4g}") for name, figure in figures.items()}
+    return Beside(*(float(f"{figure:.4g}") for figure in (value, middle, low, high)))
 
 
 def measures(records: Sequence[Record], names: Sequence[str]) -> np.ndarray:

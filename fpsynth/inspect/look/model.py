@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from fpsynth.errors import DamagedFile, UserError
 from fpsynth.inspect.item import Fault
-from fpsynth.inspect.sections import Section
+from fpsynth.inspect.look.look import Look
+from fpsynth.inspect.report.section import Section
 
 
 class Weights(NamedTuple):
@@ -20,8 +21,8 @@ class Weights(NamedTuple):
     size: int
 
 
-def look_at_model(path: Path) -> tuple[dict[str, Any], list[Section], list[Fault], list[str]]:
-    """Figures, sections, faults (weights that cannot be read), notices."""
+def look_at_model(path: Path) -> Look:
+    """Parts, parameters, licence, training; weights that cannot be read are faults."""
     index = _json(path / "model_index.json")
     faults: list[Fault] = []
     parts = [part for folder in _folders(path) if (part := _part(path, folder, index, faults)) is not None]
@@ -37,7 +38,7 @@ def look_at_model(path: Path) -> tuple[dict[str, Any], list[Section], list[Fault
         "training": _json(path / "training.json") if (path / "training.json").exists() else None,
         "parts": parts,
     }
-    return figures, _sections(figures, path), faults, []
+    return Look(figures, _sections(figures, path), faults)
 
 
 def read_weights(path: Path) -> Weights:

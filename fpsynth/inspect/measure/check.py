@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from fpsynth.errors import UserError
 from fpsynth.inspect.item import Fault, Item
-from fpsynth.inspect.measure import Light
+from fpsynth.inspect.measure.image import Light
 from fpsynth.minutiae import Minutia, ansi378, iso19794, xyt
 from fpsynth.minutiae.record import best
 

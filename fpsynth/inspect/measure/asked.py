@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fpsynth.inspect.record import Record
+from fpsynth.inspect.measure.record import Record
 from fpsynth.recipe.classes import class_shares
 from fpsynth.vocabulary import ACQUISITIONS, FINGERS, PATTERNS, QUALITIES, SENSORS, SKINS
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from fpsynth.extractor import PPI, Found, extract
 from fpsynth.extractor.match import STRONG, pair
 from fpsynth.extractor.ridges import foreground
-from fpsynth.inspect.record import Judged
+from fpsynth.inspect.measure.record import Judged
 from fpsynth.minutiae import Minutia
 
 HIT, MISSED, EXTRA = (0, 160, 75), (240, 120, 0), (170, 50, 210)
