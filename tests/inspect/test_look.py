@@ -3,6 +3,7 @@
 import itertools
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from fpsynth.dataset.row import png
+from fpsynth.dataset.row import Row, png
 from fpsynth.errors import UserError
 from fpsynth.extractor.mindtct import available
 from fpsynth.inspect.look import Options, inspect_path
@@ -114,6 +115,17 @@ def test_a_second_look_is_the_same_from_the_cache(
     first = inspect_path(dataset, options).figures
     monkeypatch.setattr("fpsynth.inspect.measure.scan.deep", None)
     assert inspect_path(dataset, options).figures == first
+
+
+def test_who_judged_when_it_was_made(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def judged(rows: list[Row]) -> list[Row]:
+        return [replace(r, gate=replace(r.gate, extractor="mindtct" if r.identity else "skeleton")) for r in rows]
+
+    assert "extractor" not in inspect_path(dataset, QUICK).figures["gate"]
+    seen = inspect_path(build(tmp_path / "o", judged), QUICK)
+    assert seen.figures["gate"]["extractor"] == {"mindtct": 15, "skeleton": 3}
+    seen.show()
+    assert "mindtct (15), fpsynth's own extractor (3)" in capsys.readouterr().out
 
 
 def test_in_depth_at_a_sample_of_whole_identities(dataset: Path) -> None:
