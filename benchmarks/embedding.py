@@ -12,12 +12,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from fpsynth.dataset.reader.source import open_source
 from fpsynth.embedding.embedder import load_embedder
 from fpsynth.extractor.mindtct import extractor, png_at_500
 from fpsynth.inspect.measure.comparisons import Comparer
 from fpsynth.inspect.measure.image import decode
 from fpsynth.inspect.measure.matching import draw_pairs, rates
-from fpsynth.inspect.source import open_source
 
 
 def main() -> None:

@@ -15,11 +15,11 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from fpsynth.dataset.item import Item
+from fpsynth.dataset.reader.source import open_source
 from fpsynth.extractor import PPI, Found, Tally, compare, extract
 from fpsynth.extractor.match import STRONG
-from fpsynth.inspect.item import Item
 from fpsynth.inspect.measure.image import decode
-from fpsynth.inspect.source import open_source
 
 Rows = dict[str, list[Tally]]
 

@@ -8,6 +8,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,16 @@ from rich.console import Console
 from rich.table import Table
 
 from fpsynth import gate
+from fpsynth.conditioning.conditions import Conditioning
 from fpsynth.conditioning.planes import control_planes
 from fpsynth.dataset import DatasetSpec, DatasetWriter, Renderer, Row
-from fpsynth.diffusion.bundle import default_model
+from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.model import Model, load_model
-from fpsynth.diffusion.sample import Request, Settings, denoise, noise_source, prepare, sample
-from fpsynth.diffusion.samplers import make_sampler
+from fpsynth.diffusion.sample import Request, Settings, conditions_of, course_of, noise_source, sample
 from fpsynth.extractor import chosen
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, Impression, capture
+from fpsynth.model_folder import PLANES, default_model
 from fpsynth.sensor import draw_device, render
 
 
@@ -45,11 +47,7 @@ def row_of(impression: Impression, image: np.ndarray) -> Row:
         identity=0,
         impression=0,
         subject=0,
-        pattern="whorl",
-        acquisition="plain",
-        sensor="optical",
-        quality="good",
-        skin="normal",
+        words={"pattern": "whorl", "acquisition": "plain", "sensor": "optical", "quality": "good", "skin": "normal"},
         prompt="",
         seed=0,
         minutiae=impression.minutiae,
@@ -77,7 +75,7 @@ def main() -> None:
     start = time.perf_counter()
     model = load_model(options.model, student=None if options.student == "none" else options.student)
     loading = time.perf_counter() - start
-    table = Table(title=f"512 x 512, {options.threads} threads, {str(model.dtype).removeprefix('torch.')}")
+    table = Table(title=f"512 x 512, {options.threads} threads, {str(model.denoiser.dtype).removeprefix('torch.')}")
     table.add_column("stage")
     table.add_column("seconds an image", justify="right")
     for stage, value in measured(model, options.batch, options.repeat):
@@ -95,7 +93,9 @@ def measured(model: Model, batch: int, repeat: int) -> list[tuple[str, float]]:
     device = draw_device("optical", np.random.default_rng(3))
     settings = Settings(seed=0, shared_steps=2)
     prompt = "a good quality plain fingerprint, whorl, optical sensor"
-    requests = [Request(control_planes(impression), prompt, None, impression.flow, 0, i) for i in range(batch)]
+    told = Conditioning(planes=dict(zip(PLANES, control_planes(impression), strict=True)), prompt=prompt)
+    asked = Request(conditioning=told, flow=impression.flow, master=(704, 576), identity=0, impression=0)
+    requests = [replace(asked, impression=i) for i in range(batch)]
     image = sample(model, settings, requests)[0].image
     contact = impression.contact.numpy()
     with torch.inference_mode():
@@ -103,7 +103,10 @@ def measured(model: Model, batch: int, repeat: int) -> list[tuple[str, float]]:
             "finger (once an identity)": (lambda: make_finger(np.random.default_rng(1), "whorl"), 1),
             "impression": (lambda: capture(finger, CaptureSettings(), np.random.default_rng(2)), 1),
             "virtual render": (lambda: render(impression, device, np.random.default_rng(4)), 1),
-            "control planes, words, style": (lambda: prepare(model, settings, requests), batch),
+            "control planes, words, style": (
+                lambda: model.denoiser.tell(conditions_of(model, settings, requests)),
+                batch,
+            ),
             "noise": (lambda: [noise_source(model, settings, r).start() for r in requests], batch),
             "sampling, one step": (one_step(model, settings, requests), batch),
             "decoding": (decoding(model, requests), batch),
@@ -114,16 +117,20 @@ def measured(model: Model, batch: int, repeat: int) -> list[tuple[str, float]]:
         return [(name, seconds(work, repeat) / share) for name, (work, share) in stages.items()]
 
 
+def noise_of(model: Model, requests: list[Request]) -> torch.Tensor:
+    starts = torch.stack([noise_source(model, Settings(seed=0), request).start() for request in requests])
+    return starts.to(model.denoiser.device)
+
+
 def one_step(model: Model, settings: Settings, requests: list[Request]) -> Callable[[], object]:
-    sampler = make_sampler(settings.scheduler, model.schedule, settings.steps, model.device)
-    conditions = prepare(model, settings, requests)
-    latents = torch.stack([noise_source(model, settings, r).start() for r in requests]).to(model.device)
-    return lambda: denoise(model, conditions, latents, sampler.times[0])
+    predict = predictor(model.denoiser, conditions_of(model, settings, requests))
+    latents, time = noise_of(model, requests), course_of(model, settings).times[0]
+    return lambda: predict(latents, time)
 
 
 def decoding(model: Model, requests: list[Request]) -> Callable[[], object]:
-    latents = torch.stack([noise_source(model, Settings(0), r).start() for r in requests]).to(model.device)
-    return lambda: model.decode(latents)
+    latents = noise_of(model, requests)
+    return lambda: model.codec.decode(latents)
 
 
 if __name__ == "__main__":

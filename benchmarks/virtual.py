@@ -18,7 +18,7 @@ from rich.table import Table
 from fpsynth.finger import Finger, make_fingers
 from fpsynth.impression import CaptureSettings, Impression, capture_all
 from fpsynth.sensor import draw_device, render_all
-from fpsynth.vocabulary import SENSORS
+from fpsynth.slots import words_of
 
 Work = Callable[[int], object]
 
@@ -56,9 +56,9 @@ def stages(fingers: list[Finger], count: int, device: str) -> Iterator[tuple[str
     taken = shoot(fingers, 0)
     yield "master finger", lambda i: make_fingers(*seeds(i, count), device)
     yield "capture", lambda i: shoot(fingers, i)
-    for sensor in SENSORS:
+    for sensor in words_of("sensor"):
         yield f"render, {sensor}", lambda i, sensor=sensor: draw(taken, sensor, i)
-    for sensor in SENSORS:
+    for sensor in words_of("sensor"):
         yield f"capture + render, {sensor}", lambda i, sensor=sensor: draw(shoot(fingers, i), sensor, i)
 
 

@@ -130,19 +130,30 @@ def train(
     out: RunFolder = None,
     set_: Overrides = None,
     device: DeviceName = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a stage of a model, or the embedding. The same command again takes up a run that was cut off."""
-    from fpsynth.training.run import train as run
+    from fpsynth.training import run
 
-    run(stage, recipe, tuple(set_ or ()), out, device)
+    order = run.Order(recipe=recipe, overrides=tuple(set_ or ()), out=out, device=device)
+    run.train(stage, order, _console(json, quiet))
 
 
 @app.command(epilog="Example:\n\nfpsynth distill recipes/distill/phased.yaml -o runs/student")
-def distill(recipe: RecipePath, out: RunFolder = None, set_: Overrides = None, device: DeviceName = "auto") -> None:
+def distill(
+    recipe: RecipePath,
+    out: RunFolder = None,
+    set_: Overrides = None,
+    device: DeviceName = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
     """Make a few-step student of a model. The same command again takes up a run that was cut off."""
-    from fpsynth.training.run import distill as run
+    from fpsynth.training import run
 
-    run(recipe, tuple(set_ or ()), out, device)
+    order = run.Order(recipe=recipe, overrides=tuple(set_ or ()), out=out, device=device)
+    run.distill(order, _console(json, quiet))
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:

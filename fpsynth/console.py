@@ -41,13 +41,13 @@ class Console:
             shown.show()
 
     @contextmanager
-    def progress(self, total: int, unit: str) -> Iterator["Progress"]:
-        """A bar with rate and time left on a terminal, else one line for each finished piece."""
+    def progress(self, total: int, unit: str, done: int = 0) -> Iterator["Progress"]:
+        """A bar with rate and time left on a terminal, else a line a finished piece. done: so many are already."""
         if self.mode == "human" and sys.stderr.isatty():
-            with _bar(total, unit) as progress:
+            with _bar(total, unit, done) as progress:
                 yield progress
         else:
-            yield Progress(total, unit, self)
+            yield Progress(total, unit, self, done, done)
 
     @contextmanager
     def watch(self) -> Iterator["Watch | None"]:
@@ -93,6 +93,7 @@ class Progress:
     unit: str
     console: Console
     done: int = 0
+    before: int = 0
     start: float = field(default_factory=time.monotonic)
     told: float = field(default_factory=time.monotonic)
 
@@ -108,7 +109,7 @@ class Progress:
 
     def _tell(self, what: str) -> None:
         self.told = time.monotonic()
-        rate = self.done / max(self.told - self.start, 1e-9)
+        rate = (self.done - self.before) / max(self.told - self.start, 1e-9)
         left = clock((self.total - self.done) / rate) if rate else "?"
         self.console.note(f"{what}: {self.done}/{self.total} {self.unit}, {rate:.2g} {self.unit}/s, {left} left")
 
@@ -129,7 +130,7 @@ class _Bar(Progress):
 
 
 @contextmanager
-def _bar(total: int, unit: str, passing: bool = False) -> Iterator["_Bar"]:
+def _bar(total: int, unit: str, done: int = 0, passing: bool = False) -> Iterator["_Bar"]:
     from rich import progress as parts
     from rich.console import Console as Screen
 
@@ -144,7 +145,7 @@ def _bar(total: int, unit: str, passing: bool = False) -> Iterator["_Bar"]:
         parts.TimeRemainingColumn(),
     )
     with parts.Progress(*columns, console=Screen(file=sys.stderr), transient=passing) as bar:
-        bar.add_task("starting", total=total)
+        bar.add_task("starting", total=total, completed=done)
         yield _Bar(total, unit, Console(), bar=bar)
 
 

@@ -100,7 +100,7 @@ def generate(order: Order, console: Console) -> bool:
     writer.prepare(order.overwrite)
     made = _make_shards(job, maker, writer.missing(), order.workers, console)
     writer.finish()
-    verdicts = _verdicts(job.root)
+    verdicts = _verdicts(writer)
     _report(job, made, verdicts, time.monotonic() - start, console)
     if failed := verdicts.get("failed"):
         console.note(f"{failed} images stayed short of the gate after all retries; their rows say so (exit code 3)")
@@ -140,7 +140,7 @@ def _job(order: Order, loaded: LoadedRecipe, console: Console) -> Job:
     spec = DatasetSpec(
         name=recipe.name,
         splits=make_plan(recipe).splits,
-        format="png" if recipe.output.format == "png" else "parquet",
+        format=recipe.output.format,
         sidecars=recipe.output.minutiae,
         provenance={"recipe": loaded.digest, "fpsynth": __version__, "batch": batch, **means(loaded, device)},
         recipe=recipe_yaml(recipe),
@@ -186,17 +186,13 @@ def _make_shards(job: Job, maker: ShardMaker | None, missing: list[int], workers
     return made
 
 
-def _verdicts(root: Path) -> dict[str, int]:
+def _verdicts(writer: "DatasetWriter") -> dict[str, int]:
     """How many images of the whole dataset passed, failed or were not judged."""
-    from pyarrow import parquet
-
-    from fpsynth.dataset import manifest
     from fpsynth.gate.verdict import WORDS
 
     codes: Counter[int] = Counter()
-    for record in manifest.shard_records(manifest.read(root) or {}):
-        column = parquet.ParquetFile(root / record.file).read(columns=["gate.verdict"])["gate"].combine_chunks()
-        codes.update(column.field("verdict").to_pylist())
+    for table in writer.columns("gate"):
+        codes.update(table["gate"].combine_chunks().field("verdict").to_pylist())
     return {word: codes[code] for code, word in enumerate(WORDS) if codes[code]}
 
 

@@ -1,6 +1,7 @@
 """The slots: what can be said of an image in words. The one table behind prompts, recipes, rows, cards and banks.
 
-To add a slot: an entry here, and the key of the same name in a part of the recipe's schema.
+To add a slot that is drawn for each impression: an entry here, and the key of the same name in a part of the recipe's
+schema. Its words are drawn, spoken, written as a column, counted and compared from then on.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ Words = Mapping[str, str | None]
 """Slot -> word, or None where it is left open."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Slot:
     """One thing that can be said of an image.
 
@@ -42,21 +43,46 @@ class Slot:
 _SURFACES = ("glass", "card", "plastic", "metal", "paper")
 
 SLOTS: Final[dict[str, Slot]] = {
-    "quality": Slot(("excellent", "good", "fair", "poor", "very poor"), "prompt", "{} quality", draw=2, leads=True),
-    "acquisition": Slot(("plain", "rolled", "partial", "slap", "latent"), "capture", "{}", draw=0, leads=True),
-    "pattern": Slot(PATTERNS, "finger", "{}", draw=None),
+    "quality": Slot(
+        words=("excellent", "good", "fair", "poor", "very poor"),
+        part="prompt",
+        phrase="{} quality",
+        draw=2,
+        leads=True,
+    ),
+    "acquisition": Slot(
+        words=("plain", "rolled", "partial", "slap", "latent"),
+        part="capture",
+        phrase="{}",
+        draw=0,
+        leads=True,
+    ),
+    "pattern": Slot(words=PATTERNS, part="finger", phrase="{}", draw=None),
     "sensor": Slot(
-        ("optical", "capacitive", "thermal", "ink", "latent", "contactless"), "prompt", "{} sensor", draw=1
+        words=("optical", "capacitive", "thermal", "ink", "latent", "contactless"),
+        part="prompt",
+        phrase="{} sensor",
+        draw=1,
     ),
-    "skin": Slot(("normal", "dry", "wet"), "prompt", "{} skin", draw=3),
-    "pressure": Slot(("light", "normal", "firm"), "prompt", "{} pressure", draw=4, rare=True),
+    "skin": Slot(words=("normal", "dry", "wet"), part="prompt", phrase="{} skin", draw=3),
+    "pressure": Slot(words=("light", "normal", "firm"), part="prompt", phrase="{} pressure", draw=4, rare=True),
     "surface": Slot(
-        _SURFACES, "prompt", "on {}", draw=5, rare=True, only={"latent": _SURFACES, "ink": ("card",)}
+        words=_SURFACES,
+        part="prompt",
+        phrase="on {}",
+        draw=5,
+        rare=True,
+        only={"latent": _SURFACES, "ink": ("card",)},
     ),
-}  # fmt: skip
+}
 """In the order in which a prompt says them."""
 
 
 def words_of(slot: str) -> tuple[str, ...]:
     """The vocabulary of a slot."""
     return SLOTS[slot].words
+
+
+def spoken_slots() -> dict[str, Slot]:
+    """The slots that a prompt can say."""
+    return {name: slot for name, slot in SLOTS.items() if slot.phrase}

@@ -1,5 +1,6 @@
-"""The closed vocabularies: pattern classes, finger positions and the words of the prompt. No dependencies."""
+"""The closed vocabularies below the slots: pattern classes and finger positions. No dependencies."""
 
+from dataclasses import dataclass
 from typing import Final
 
 PATTERNS: Final = ("arch", "tented_arch", "left_loop", "right_loop", "whorl", "double_loop")
@@ -20,9 +21,37 @@ FINGERS: Final = (
 )  # fmt: skip
 """ISO/IEC 19794 finger positions: the index in this tuple is the position code 0..10."""
 
-ACQUISITIONS: Final = ("plain", "rolled", "partial", "slap", "latent")
-SENSORS: Final = ("optical", "capacitive", "thermal", "ink", "latent", "contactless")
-QUALITIES: Final = ("excellent", "good", "fair", "poor", "very poor")
-SKINS: Final = ("normal", "dry", "wet")
-PRESSURES: Final = ("light", "normal", "firm")
-SURFACES: Final = ("glass", "card", "plastic", "metal", "paper")
+
+@dataclass(frozen=True)
+class SamplerFacts:
+    """What is known of a sampler without running it.
+
+    scheduler  the diffusers class by which a model directory names it
+    injects    whether it can inject noise after its steps, all but the last
+    eta        how stochastic it usually is (DDIM's eta, TCD's gamma), where it has a choice; at 0 it injects nothing
+    """
+
+    scheduler: str
+    injects: bool
+    eta: float | None = None
+
+    def injections(self, steps: int, eta: float | None = None) -> range:
+        """The steps after which noise is injected; eta None: the usual one."""
+        chosen = self.eta if eta is None or self.eta is None else eta
+        return range(steps - 1 if self.injects and chosen != 0 else 0)
+
+
+SAMPLERS: Final[dict[str, SamplerFacts]] = {
+    "ddpm": SamplerFacts("DDPMScheduler", injects=True),
+    "ddim": SamplerFacts("DDIMScheduler", injects=True, eta=0.0),
+    "dpmpp": SamplerFacts("DPMSolverMultistepScheduler", injects=False),
+    "euler": SamplerFacts("EulerDiscreteScheduler", injects=False),
+    "lcm": SamplerFacts("LCMScheduler", injects=True),
+    "tcd": SamplerFacts("TCDScheduler", injects=True, eta=0.3),
+}
+"""The samplers; each is the module of its name in fpsynth.diffusion.samplers."""
+FORMATS: Final[dict[str, str]] = {"parquet": "Parquet shards", "png": "PNG files"}
+"""How the files of a dataset lie, in words. Each is the module of that name in fpsynth.dataset.formats."""
+
+SIDECARS: Final[dict[str, str]] = {"iso19794-2": ".fmr", "ansi378": ".378", "xyt": ".xyt", "json": ".json"}
+"""Minutiae files that stand beside an image, and the endings of their names."""

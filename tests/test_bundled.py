@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from fpsynth.diffusion.bundle import ADAPTER, default_model
+from fpsynth.conditioning.conditions import Conditioning
+from fpsynth.diffusion.denoiser.unet.files import ADAPTER
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import Request, Settings, sample
 from fpsynth.extractor.mindtct import available
 from fpsynth.generate import Order, generate
+from fpsynth.model_folder import PLANES, default_model
 
 BUNDLE = default_model()
 MOST, LARGEST = 60e6, 15e6
@@ -57,9 +59,19 @@ def test_a_batch_gives_what_each_image_gives_alone():
     """Two identities and prompts in one batch, in this device's number format: nearly all pixels to one grey level."""
     model = load_model(BUNDLE, student="default")
     flow = torch.stack(torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="xy"), -1) + 200
-    planes = torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(1))
+    drawn = torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(1))
+    planes = dict(zip(PLANES, drawn, strict=True))
     words = ("a good quality plain fingerprint, whorl, optical sensor", "a poor quality fingerprint, arch, ink sensor")
-    asked = [Request(planes, prompt, None, flow, identity, 0) for identity, prompt in enumerate(words)]
+    asked = [
+        Request(
+            conditioning=Conditioning(planes=planes, prompt=prompt),
+            flow=flow,
+            master=(704, 576),
+            identity=identity,
+            impression=0,
+        )
+        for identity, prompt in enumerate(words)
+    ]
     settings = Settings(seed=0, shared_steps=2)
     both = sample(model, settings, asked)
     for one, drawn in zip(asked, both, strict=True):

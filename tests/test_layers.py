@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "fpsynth"
 FLOW = (
     ("errors", "vocabulary", "rng", "files", "device", "work", "minutiae"),
-    ("slots", "console"),
+    ("slots", "console", "model_folder"),
     ("recipe",),
     ("finger",),
     ("impression",),
@@ -30,7 +30,8 @@ ROOMS = {"inspect": ("measure", "report", "look")}
 """Rooms of a folder, in their order: each imports only from itself and from those before it."""
 
 RANK = {name: rank for rank, names in enumerate(FLOW) for name in names}
-LIGHT = ("errors", "vocabulary", "rng", "recipe", "slots", "files", "device", "work", "console", "cli", "generate")
+LIGHT = ("errors", "vocabulary", "rng", "files", "device", "work", "slots", "console", "model_folder")
+LIGHT += ("recipe", "generate", "cli")
 """Parts that --help and --dry-run load."""
 HEAVY = {"torch", "diffusers", "transformers", "cv2", "pyarrow", "datasets", "skimage", "PIL", "ray"}
 
@@ -74,7 +75,10 @@ def test_imports_go_up_the_flow(path):
 def test_imports_inside_a_folder_go_up_its_rooms(path):
     folder, room = path.relative_to(ROOT).parts[:2]
     order = ROOMS[folder]
-    allowed = order[: order.index(room) + 1] if room in order else ()
+    if room == "__init__.py":
+        return
+    assert room in order, f"{room} has no place in {folder}"
+    allowed = order[: order.index(room) + 1]
     for name in imports(ast.parse(path.read_text()), top=False):
         there = name.removeprefix(f"fpsynth.{folder}.").split(".")[0]
         if name.startswith(f"fpsynth.{folder}.") and there in order:

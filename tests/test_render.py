@@ -14,7 +14,9 @@ from fpsynth.gate import Verdict
 from fpsynth.recipe import Recipe, make_plan
 from fpsynth.render.renderer import Drawn
 from fpsynth.render.rows import render_batch
-from fpsynth.render.scene import Scene, batches
+from fpsynth.render.scene import Scene, Scenes, batches
+from fpsynth.render.virtual import VirtualRenderer
+from fpsynth.sensor import render
 
 RECIPE = Recipe.model_validate({"identities": 3, "impressions": 1, "gate": {"retries": 2}})
 
@@ -63,6 +65,43 @@ def test_without_a_gate_nothing_is_judged(monkeypatch):
     rows = render_batch(scenes(), renderer, Recipe.model_validate({"identities": 3, "impressions": 1, "gate": "off"}))
     assert renderer.asked == [([0, 1, 2], 0)]
     assert {row.gate.verdict for row in rows} == {"unjudged"}
+
+
+PRINTS = {
+    "identities": 1,
+    "impressions": 1,
+    "image": {"width": 128, "height": 128},
+    "sampling": {"model": "virtual"},
+}
+
+
+def devices(sensor: str, surface: str, monkeypatch) -> tuple[list, np.ndarray]:
+    """The devices that a virtual render of one row uses, and its image."""
+    used = []
+
+    def noted(impression, device, rng):
+        used.append(device)
+        return render(impression, device, rng)
+
+    monkeypatch.setattr("fpsynth.render.virtual.render", noted)
+    recipe = Recipe.model_validate({**PRINTS, "prompt": {"sensor": sensor, "surface": surface}})
+    plan = make_plan(recipe)
+    (row,) = plan.rows(plan.shards[0])
+    (drawn,) = VirtualRenderer(recipe).draw([Scenes(recipe).build(row)], 0)
+    return used, drawn.image
+
+
+@pytest.mark.parametrize("surface", ["metal", "paper"])
+def test_virtual_prints_lie_on_the_surface_that_the_row_says(surface, monkeypatch):
+    (device,), _ = devices("latent", surface, monkeypatch)
+    assert device.surface == surface
+
+
+@pytest.mark.parametrize("sensor", ["optical", "ink"])
+def test_a_surface_that_a_sensor_cannot_have_changes_no_pixel(sensor, monkeypatch):
+    (device,), image = devices(sensor, "metal", monkeypatch)
+    assert device.surface == ("card" if sensor == "ink" else None)
+    assert np.array_equal(image, devices(sensor, "card", monkeypatch)[1])
 
 
 def test_batches_cover_everything_in_order():

@@ -1,25 +1,14 @@
 """The prompt: one closed template whose slots may each be left out, or the user's own words with {slots}.
 
-a {quality} quality {acquisition} fingerprint, {pattern}[, {sensor} sensor][, {skin} skin][, {pressure} pressure]
-[, on {surface}]
+The slots and their phrases are those of fpsynth.slots: what leads, the word "fingerprint", and the others in a list,
+as in "a good quality rolled fingerprint, left loop, optical sensor".
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from fpsynth.errors import UserError
-from fpsynth.vocabulary import ACQUISITIONS, PATTERNS, PRESSURES, QUALITIES, SENSORS, SKINS, SURFACES
-
-Words = Mapping[str, str | None]
-SLOTS: Mapping[str, tuple[str, ...]] = {
-    "quality": QUALITIES,
-    "acquisition": ACQUISITIONS,
-    "pattern": PATTERNS,
-    "sensor": SENSORS,
-    "skin": SKINS,
-    "pressure": PRESSURES,
-    "surface": SURFACES,
-}
+from fpsynth.slots import Slot, Words, spoken_slots
 
 
 def prompt_text(words: Words, text: str | None = None) -> str:
@@ -28,12 +17,12 @@ def prompt_text(words: Words, text: str | None = None) -> str:
     Raises UserError for a slot that does not exist.
     """
     if text is None:
-        return _template({slot: spoken(word) for slot, word in words.items() if word})
-    known = {slot: spoken(words.get(slot) or "") for slot in SLOTS}
+        return _template(words)
+    known = {name: spoken(words.get(name) or "") for name in spoken_slots()}
     try:
         filled = text.format_map(known)
     except (KeyError, ValueError, IndexError) as error:
-        raise UserError(f"prompt text {text!r}: {error}; slots are {', '.join(SLOTS)}") from None
+        raise UserError(f"prompt text {text!r}: {error}; slots are {', '.join(known)}") from None
     return re.sub(r"\s+", " ", filled).strip()
 
 
@@ -42,23 +31,35 @@ def spoken(word: str) -> str:
     return word.replace("_", " ")
 
 
-def _template(words: Mapping[str, str]) -> str:
-    quality = f"{words['quality']} quality" if "quality" in words else ""
-    parts = [" ".join(part for part in ("a", quality, words.get("acquisition", ""), "fingerprint") if part)]
-    parts += [words["pattern"]] if "pattern" in words else []
-    parts += [f"{words[slot]} {slot}" for slot in ("sensor", "skin", "pressure") if slot in words]
-    parts += [f"on {words['surface']}"] if "surface" in words else []
-    return ", ".join(parts)
+def _template(words: Words) -> str:
+    said = [(slot, word) for name, slot in spoken_slots().items() if (word := words.get(name))]
+    leading = [_phrase(slot, word) for slot, word in said if slot.leads]
+    listed = [_phrase(slot, word) for slot, word in said if not slot.leads]
+    return ", ".join([" ".join(["a", *leading, "fingerprint"]), *listed])
 
 
-def known_words() -> tuple[str, ...]:
-    """Every word (and sign) that a prompt of the template can hold, in a fixed order."""
-    frame = ["a", "quality", "fingerprint", "sensor", "skin", "pressure", "on", ","]
-    spoken_words = [part for words in SLOTS.values() for word in words for part in spoken(word).split()]
-    return tuple(dict.fromkeys(frame + spoken_words))
+def _phrase(slot: Slot, word: str) -> str:
+    return slot.phrase.format(spoken(word))
 
 
-def unknown_words(prompt: str) -> list[str]:
-    """Words of a prompt that a model trained on the template never saw."""
-    known = set(known_words())
+def known_words(vocabulary: Mapping[str, Sequence[str]] | None = None) -> tuple[str, ...]:
+    """Every word (and sign) that a prompt of the template can hold, in a fixed order: the frame, then the slots'.
+
+    vocabulary: slot -> words, as a model knows them; None: the table's.
+    """
+    slots = [slot for name, slot in spoken_slots().items() if vocabulary is None or name in vocabulary]
+    frame = ["a", *_frame(slots, leads=True), "fingerprint", *_frame(slots, leads=False), ","]
+    all_words = [slot.words for slot in slots] if vocabulary is None else vocabulary.values()
+    said = [part for words in all_words for word in words for part in spoken(word).split()]
+    return tuple(dict.fromkeys(frame + said))
+
+
+def _frame(slots: Iterable[Slot], leads: bool) -> list[str]:
+    """The words of the phrases that are there whatever a slot says."""
+    return [part for slot in slots if slot.leads == leads for part in slot.phrase.format("").split()]
+
+
+def unknown_words(prompt: str, vocabulary: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+    """Words of a prompt that a model of this vocabulary never saw."""
+    known = set(known_words(vocabulary))
     return [word for word in dict.fromkeys(re.findall(r"[^\s,]+", prompt.lower())) if word not in known]

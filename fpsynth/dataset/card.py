@@ -1,20 +1,16 @@
 """README.md of a dataset: the card that people read and that `datasets.load_dataset(folder)` reads its layout from."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fpsynth.dataset.formats import Format
 from fpsynth.dataset.row import features
 from fpsynth.dataset.spec import DatasetSpec
-from fpsynth.vocabulary import ACQUISITIONS, PATTERNS, QUALITIES, SENSORS
+from fpsynth.slots import SLOTS
 
-COUNTED: Mapping[str, tuple[str, ...]] = {
-    "pattern": PATTERNS,
-    "sensor": SENSORS,
-    "quality": QUALITIES,
-    "acquisition": ACQUISITIONS,
-}
+OPEN = "left open"
+"""How the card counts images of which a slot says nothing."""
 
 BODY = """
 # {name}
@@ -48,28 +44,29 @@ class Tally:
     rows: Counter[str] = field(default_factory=Counter)
     size: Counter[str] = field(default_factory=Counter)
     identities: set[int] = field(default_factory=set)
-    words: dict[str, Counter[str]] = field(default_factory=lambda: {column: Counter() for column in COUNTED})
+    words: dict[str, Counter[str]] = field(default_factory=lambda: {column: Counter() for column in SLOTS})
 
     def add(self, split: str, table: Any, size: int) -> None:
-        """Count the rows of an Arrow table that holds identity and the counted columns."""
+        """Count the rows of an Arrow table that holds identity and the columns of the slots."""
         self.rows[split] += table.num_rows
         self.size[split] += size
         self.identities.update(table.column("identity").to_pylist())
-        for column, names in COUNTED.items():
-            codes = Counter(table.column(column).to_pylist())
-            self.words[column].update({"other" if c is None else names[c]: n for c, n in codes.items()})
+        for column, counts in self.words.items():
+            names, codes = SLOTS[column].words, Counter(table.column(column).to_pylist())
+            counts.update({OPEN if code is None else names[code]: n for code, n in codes.items()})
 
 
-def card(spec: DatasetSpec, tally: Tally) -> str:
+def card(spec: DatasetSpec, tally: Tally, form: Format) -> str:
     """The whole README.md: YAML front matter and text."""
     from huggingface_hub import DatasetCardData
 
     total = sum(tally.size.values())
+    files = [{"split": split, "path": form.data_files(split)} for split in spec.splits]
     splits = [{"name": s, "num_bytes": tally.size[s], "num_examples": tally.rows[s]} for s in spec.splits]
     head = DatasetCardData(
         pretty_name=spec.name,
         tags=["fingerprint", "biometrics", "synthetic"],
-        configs=[{"config_name": "default", "data_files": [data_files(spec, split) for split in spec.splits]}],
+        configs=[{"config_name": "default", "data_files": files}],
         dataset_info={
             "features": features()._to_yaml_list(),
             "splits": splits,
@@ -82,17 +79,10 @@ def card(spec: DatasetSpec, tally: Tally) -> str:
         images=sum(tally.rows.values()),
         identities=len(tally.identities),
         version=spec.provenance.get("fpsynth", ""),
-        shares="\n".join(_shares(column, tally.words[column]) for column in COUNTED),
+        shares="\n".join(_shares(column, counts) for column, counts in tally.words.items() if counts.keys() - {OPEN}),
         recipe=spec.recipe.strip(),
     )
     return f"---\n{head.to_yaml()}\n---\n{body}"
-
-
-def data_files(spec: DatasetSpec, split: str) -> dict[str, Any]:
-    """Where the files of a split are, as the card's configuration says it."""
-    if spec.format == "parquet":
-        return {"split": split, "path": f"data/{split}-*.parquet"}
-    return {"split": split, "path": [f"{split}/**/*.png", f"{split}/metadata.parquet"]}
 
 
 def _shares(column: str, counts: Counter[str]) -> str:

@@ -14,7 +14,7 @@ NAME = "manifest.json"
 VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShardRecord:
     """A finished file of the dataset: its path under the root, its split, its rows, and what it must hash to."""
 

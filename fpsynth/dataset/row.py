@@ -13,7 +13,8 @@ from PIL import Image
 from fpsynth.extractor import Extractor
 from fpsynth.gate.verdict import WORDS, Word
 from fpsynth.minutiae import Minutia, SingularPoint
-from fpsynth.vocabulary import ACQUISITIONS, FINGERS, PATTERNS, QUALITIES, SENSORS, SKINS
+from fpsynth.slots import SLOTS, Words
+from fpsynth.vocabulary import FINGERS
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -49,8 +50,8 @@ class Renderer:
 class Row:
     """One image and its truth.
 
-    image is (height, width) uint8. Words are those of fpsynth.vocabulary; sensor, quality and skin are None where the
-    recipe used a word outside it (the prompt holds that word). Minutiae and singular points are in image pixels.
+    image is (height, width) uint8. words: those of fpsynth.slots; None, or absent, where the recipe leaves a slot open
+    or the sensor cannot have the word. Minutiae and singular points are in image pixels.
     """
 
     image: np.ndarray
@@ -58,11 +59,7 @@ class Row:
     impression: int
     subject: int
     finger: int = 0
-    pattern: str
-    acquisition: str
-    sensor: str | None
-    quality: str | None
-    skin: str | None
+    words: Words
     prompt: str
     style: str | None = None
     seed: int
@@ -75,11 +72,13 @@ class Row:
     renderer: Renderer
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an image or a number that no file can hold."""
+        """Raise ValueError for an image, a number or a slot that no file can hold."""
         if self.image.dtype != np.uint8 or self.image.ndim != 2:
             raise ValueError(f"image must be (height, width) uint8, not {self.image.shape} {self.image.dtype}")
         if min(self.identity, self.impression) < 0:
             raise ValueError(f"identity {self.identity}, impression {self.impression}: not negative")
+        if strange := self.words.keys() - SLOTS.keys():
+            raise ValueError(f"no slots: {', '.join(sorted(strange))}")
 
     @property
     def id(self) -> str:
@@ -111,11 +110,7 @@ def _facts(value: Any) -> dict[str, Any]:
         "subject": value("int64"),
         "finger": ClassLabel(names=list(FINGERS)),
         "impression": value("int32"),
-        "pattern": ClassLabel(names=list(PATTERNS)),
-        "acquisition": ClassLabel(names=list(ACQUISITIONS)),
-        "sensor": ClassLabel(names=list(SENSORS)),
-        "quality": ClassLabel(names=list(QUALITIES)),
-        "skin": ClassLabel(names=list(SKINS)),
+        **{name: ClassLabel(names=list(slot.words)) for name, slot in SLOTS.items()},
         "prompt": value("string"),
         "style": value("string"),
         "seed": value("int64"),
@@ -165,11 +160,7 @@ def facts(row: Row, encoded: bytes) -> dict[str, Any]:
         "subject": row.subject,
         "finger": row.finger,
         "impression": row.impression,
-        "pattern": _code(PATTERNS, row.pattern),
-        "acquisition": _code(ACQUISITIONS, row.acquisition),
-        "sensor": _code(SENSORS, row.sensor),
-        "quality": _code(QUALITIES, row.quality),
-        "skin": _code(SKINS, row.skin),
+        **{name: _code(slot.words, row.words.get(name)) for name, slot in SLOTS.items()},
         "prompt": row.prompt,
         "style": row.style,
         "seed": row.seed,

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fpsynth.dataset.row import Row
-from fpsynth.dataset.spec import SIDECARS
 from fpsynth.files import write_bytes
 from fpsynth.minutiae import ansi378, iso19794, xyt
 from fpsynth.minutiae.record import Record, View, best
+from fpsynth.vocabulary import SIDECARS
 
 
 def write_sidecars(stem: Path, row: Row, formats: tuple[str, ...]) -> None:
@@ -50,8 +50,8 @@ def _json(row: Row) -> bytes:
 
 def _impression_code(row: Row) -> int:
     """ISO impression type: a live capture, plain or rolled; a print from ink or a surface is not live."""
-    rolled = row.acquisition == "rolled"
-    return (3 if rolled else 2) if row.sensor in ("ink", "latent") else int(rolled)
+    rolled = row.words.get("acquisition") == "rolled"
+    return (3 if rolled else 2) if row.words.get("sensor") in ("ink", "latent") else int(rolled)
 
 
 ENCODERS: dict[str, Callable[[Row], bytes]] = {"iso19794-2": _iso, "ansi378": _ansi, "xyt": _xyt, "json": _json}

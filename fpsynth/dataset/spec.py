@@ -4,20 +4,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from fpsynth.errors import UserError
+from fpsynth.vocabulary import SIDECARS
 
-Format = Literal["parquet", "png"]
 Fact = str | int | float | None
 
-SIDECARS = {"iso19794-2": ".fmr", "ansi378": ".378", "xyt": ".xyt", "json": ".json"}
-"""Sidecar formats and the endings of their files."""
-
 PARTS = ".parts"
-"""Where the metadata of finished shards waits in PNG mode (a hidden folder: dataset readers pass it by)."""
+"""Where a format keeps what is needed until the dataset is closed (a hidden folder: dataset readers pass it by)."""
 
 RESERVED = ("data", "minutiae")
+"""Folders that a format may use besides those of the splits."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +31,13 @@ class ShardPlace:
         return f"{self.split}-{self.number:05d}-of-{self.of:05d}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
     """splits: shards of each split, in order; provenance: what must be equal for a run to be taken up again."""
 
     name: str
     splits: Mapping[str, int]
-    format: Format = "parquet"
+    format: str = "parquet"
     sidecars: tuple[str, ...] = ()
     provenance: Mapping[str, Fact] = field(default_factory=dict)
     recipe: str = ""
@@ -65,7 +62,11 @@ def is_split_name(name: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z0-9_]+", name)) and name not in RESERVED
 
 
-def shard_path(root: Path, spec: DatasetSpec, place: ShardPlace) -> Path:
-    """The file whose existence says that the shard is whole."""
-    folder = "data" if spec.format == "parquet" else PARTS
-    return root / folder / f"{place.stem}.parquet"
+def split_of(stem: str) -> str:
+    """The split in the name of a shard, without its ending: what stands before -00000-of-00010."""
+    return re.sub(r"-\d+-of-\d+$", "", stem)
+
+
+def image_stem(folder: Path, split: str, identity: int, name: str) -> Path:
+    """Where the files of one image are below a folder, without their endings."""
+    return folder / split / f"{identity:06d}" / name

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fpsynth.finger import MASTER_HEIGHT, MASTER_WIDTH
 from fpsynth.rng import Stream, integer
 
 LAYERS = 4
@@ -40,15 +39,16 @@ class Sharing:
         return self.steps > 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Node:
-    """Whose noise it is. flow: (H, W, 2) master pixel under each image pixel."""
+    """Whose noise it is. flow: (H, W, 2) master pixel under each image pixel; master: its (rows, columns)."""
 
     seed: int
     identity: int
     impression: int
     attempt: int
     flow: Tensor
+    master: tuple[int, int]
 
 
 class NoiseSource:
@@ -56,9 +56,9 @@ class NoiseSource:
 
     def __init__(self, node: Node, sharing: Sharing, shape: tuple[int, int, int], factor: int) -> None:
         self.node, self.sharing, self.shape = node, sharing, shape
+        self.grid = node.master[0] // factor, node.master[1] // factor
         skin = sharing.transport == "skin"
-        self.cells = skin_cells(node.flow, factor) if skin and sharing.steps else None
-        self.factor = factor
+        self.cells = skin_cells(node.flow, self.grid, factor) if skin and sharing.steps else None
 
     def start(self) -> Tensor:
         """The initial noise. An image that is drawn again starts from noise of its own, so that it can differ."""
@@ -82,8 +82,7 @@ class NoiseSource:
         seed = integer(self.node.seed, stream, self.node.identity, step)
         if self.cells is None:
             return normal(seed, self.shape)
-        rows, cols = MASTER_HEIGHT // self.factor, MASTER_WIDTH // self.factor
-        master = normal(seed, (self.shape[0], LAYERS * rows * cols))
+        master = normal(seed, (self.shape[0], LAYERS * self.grid[0] * self.grid[1]))
         here = self._own(Stream.NOISE_IMPRESSION, 5000 + step)
         return torch.where(self.cells >= 0, master[:, self.cells.clamp_min(0)], here)
 
@@ -93,13 +92,13 @@ def normal(seed: int, shape: tuple[int, ...]) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def skin_cells(flow: Tensor, factor: int) -> Tensor:
+def skin_cells(flow: Tensor, grid: tuple[int, int], factor: int) -> Tensor:
     """(h, w) int64: which number of the master (layer, row, column; flattened) each latent cell takes, -1 for none.
 
     No number is taken twice: the first cell on a master cell takes its layer 0, the next its layer 1, and so on; cells
-    off the master, or that come too late, take none.
+    off the master, or that come too late, take none. grid: the master's rows and columns of cells.
     """
-    rows, cols = MASTER_HEIGHT // factor, MASTER_WIDTH // factor
+    rows, cols = grid
     middle = flow.cpu()[factor // 2 :: factor, factor // 2 :: factor]
     col, row = (middle / factor).floor().long().unbind(-1)
     inside = (row >= 0) & (row < rows) & (col >= 0) & (col < cols)

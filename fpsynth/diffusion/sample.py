@@ -1,4 +1,4 @@
-"""The sampling loop: a batch of impressions, of any identities and styles, from noise to images.
+"""Sampling: a batch of impressions, of any identities and styles, from noise to images.
 
 Our own loop over the standard parts, since the stock pipeline lets every image of a batch attend to every style image
 and cannot share noise between impressions. Without either it does what the stock pipeline does.
@@ -11,25 +11,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fpsynth.conditioning.conditions import Conditioning, Conditions, batched
+from fpsynth.diffusion.canvas import Canvas, begun, keeping, start_on
+from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.model import Model
 from fpsynth.diffusion.noise import Node, NoiseSource, Sharing
-from fpsynth.diffusion.samplers import make_sampler
+from fpsynth.diffusion.samplers import Course, make_course, sampler_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """How to sample; names as in the recipe's `sampling` part. eta None: the sampler's usual one."""
 
     seed: int
-    steps: int = 4
     scheduler: str = "tcd"
+    steps: int = 4
+    eta: float | None = None
     cfg_scale: float = 1.0
     control_scale: float = 1.0
     style_scale: float = 0.6
     shared_steps: int = 0
     shared_order: str = "last"
     transport: str = "skin"
-    eta: float | None = None
 
     @property
     def sharing(self) -> Sharing:
@@ -37,17 +40,28 @@ class Settings:
         return Sharing(self.shared_steps, self.steps, self.shared_order, self.transport)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
-    """One image: planes (3, H, W) in [0, 1], prompt, style (h, w) uint8 or None, flow (H, W, 2), and whose noise."""
+    """One image.
 
-    planes: Tensor
-    prompt: str
-    style: Tensor | None
+    conditioning  what it is to show
+    flow          (H, W, 2): the master pixel (x, y) under each image pixel
+    master        (rows, columns) of the master that flow points into
+    canvas        what it starts from and keeps, if anything; all requests of a batch have one strength
+    """
+
+    conditioning: Conditioning
     flow: Tensor
+    master: tuple[int, int]
     identity: int
     impression: int
     attempt: int = 0
+    canvas: Canvas | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.flow.shape[0], self.flow.shape[1]
 
 
 @dataclass(frozen=True)
@@ -58,89 +72,49 @@ class Sampled:
     shared: int
 
 
-@dataclass(frozen=True)
-class Conditions:
-    """What the networks are told, with the unguided half first where there is guidance."""
-
-    text: Tensor
-    planes: Tensor
-    style: Tensor
-    control_scale: float
-    cfg_scale: float
-
-    @property
-    def guided(self) -> bool:
-        """Whether the batch is doubled for classifier-free guidance."""
-        return self.cfg_scale > 1
-
-
 @torch.inference_mode()
 def sample(model: Model, settings: Settings, requests: Sequence[Request]) -> list[Sampled]:
     """The images of one batch; all requests have the same size. Each image is what it would be alone (to rounding)."""
-    sampler = make_sampler(settings.scheduler, model.schedule, settings.steps, model.device, settings.eta)
-    conditions = prepare(model, settings, requests)
+    sampler, course = sampler_of(settings.scheduler), course_of(model, settings)
+    predict = predictor(model.denoiser, conditions_of(model, settings, requests), settings.cfg_scale)
     sources = [noise_source(model, settings, request) for request in requests]
-    latents = torch.stack([source.start() for source in sources]).to(model.device) * sampler.scheduler.init_noise_sigma
-    for step in range(len(sampler.times)):
-        seen = sampler.scaled(latents, step)
-        output = denoise(model, conditions, seen, sampler.times[step])
-        latents = sampler.step(
-            output, step, latents, lambda i: torch.stack([source.injection(i) for source in sources])
-        )
-    shared = sum(settings.sharing.shares(step) for step in sampler.injects)
-    return [Sampled(image.numpy(), shared) for image in model.decode(latents)]
+    start = torch.stack([source.start() for source in sources]).to(model.denoiser.device)
+    canvases = [request.canvas for request in requests if request.canvas is not None]
+    if canvases:
+        course = begun(course, canvases[0].strength)
+        predict, start = keeping(predict, canvases, model.schedule), start_on(canvases, start, course)
+    latents = sampler.sample(predict, start, lambda i: torch.stack([s.injection(i) for s in sources]), course)
+    shared = sum(settings.sharing.shares(step) for step in course.injects if step >= course.begin)
+    return [Sampled(image.numpy(), shared) for image in grey(model.codec.decode(latents))]
+
+
+def course_of(model: Model, settings: Settings) -> Course:
+    """The times to stop at. Raises UserError for steps that the sampler cannot take."""
+    name, device = settings.scheduler, str(model.denoiser.device)
+    return make_course(name, sampler_of(name), model.schedule, settings.steps, settings.eta, device)
+
+
+def conditions_of(model: Model, settings: Settings, requests: Sequence[Request]) -> Conditions:
+    """The requests' conditions as a batch that the model understands."""
+    each = [request.conditioning for request in requests]
+    return batched(each, model.denoiser.planes, settings.control_scale, settings.style_scale)
 
 
 def noise_source(model: Model, settings: Settings, request: Request) -> NoiseSource:
     """The noise of one request."""
-    node = Node(settings.seed, request.identity, request.impression, request.attempt, request.flow)
-    height, width = request.planes.shape[-2:]
-    shape = (model.unet.config.in_channels, height // model.factor, width // model.factor)
-    return NoiseSource(node, settings.sharing, shape, model.factor)
-
-
-def prepare(model: Model, settings: Settings, requests: Sequence[Request]) -> Conditions:
-    """Encode words, planes and style images, and set how strongly styles act."""
-    text = model.text([request.prompt for request in requests])
-    planes = torch.stack([request.planes for request in requests]).to(model.device, model.dtype)
-    style = model.style([request.style for request in requests])
-    styled = any(request.style is not None for request in requests)
-    set_style_scale(model, settings.style_scale if styled else 1.0)
-    if settings.cfg_scale > 1:
-        text = torch.cat([model.text([""] * len(requests)), text])
-        planes, style = torch.cat([planes, planes]), torch.cat([torch.zeros_like(style), style])
-    return Conditions(text, planes, style, settings.control_scale, settings.cfg_scale)
-
-
-def set_style_scale(model: Model, scale: float) -> None:
-    """How strongly the IP-Adapter's tokens act."""
-    for processor in model.unet.attn_processors.values():
-        if hasattr(processor, "to_k_ip"):
-            processor.scale = [scale]
-
-
-def denoise(model: Model, conditions: Conditions, latents: Tensor, time: Tensor) -> Tensor:
-    """The guided network output, float32 (Ho & Salimans 2022: u + w (c - u))."""
-    seen = torch.cat([latents, latents]) if conditions.guided else latents
-    seen = seen.to(model.dtype)
-    down, middle = model.controlnet(
-        seen,
-        time,
-        encoder_hidden_states=conditions.text,
-        controlnet_cond=conditions.planes,
-        conditioning_scale=conditions.control_scale,
-        return_dict=False,
+    node = Node(
+        seed=settings.seed,
+        identity=request.identity,
+        impression=request.impression,
+        attempt=request.attempt,
+        flow=request.flow,
+        master=request.master,
     )
-    output = model.unet(
-        seen,
-        time,
-        encoder_hidden_states=conditions.text,
-        down_block_additional_residuals=down,
-        mid_block_additional_residual=middle,
-        added_cond_kwargs={"image_embeds": [conditions.style]},
-        return_dict=False,
-    )[0].float()
-    if not conditions.guided:
-        return output
-    unguided, told = output.chunk(2)
-    return unguided + conditions.cfg_scale * (told - unguided)
+    factor = model.codec.factor
+    height, width = (side // factor for side in request.size)
+    return NoiseSource(node, settings.sharing, (model.codec.channels, height, width), factor)
+
+
+def grey(images: Tensor) -> Tensor:
+    """(B, 1, H, W) in [-1, 1] -> (B, H, W) uint8 on the CPU."""
+    return ((images[:, 0] / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).cpu()

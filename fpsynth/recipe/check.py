@@ -1,20 +1,17 @@
 """What the schema's types cannot say of a recipe: files that must exist, and keys that must agree with each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
+from fpsynth.model_folder import INDEX, Knows, knows, own_sampler, students
 from fpsynth.recipe.document import Loc
-from fpsynth.recipe.schema import DEFAULT, NONE, PromptPart, Recipe, SamplingPart
+from fpsynth.recipe.schema import PromptPart, Recipe, SamplingPart, shares_of
 from fpsynth.recipe.styles import StyleProblem, style_paths
 from fpsynth.recipe.types import nearest
-
-DETERMINISTIC = ("ddim", "dpmpp", "euler")
-"""Samplers that draw no noise after the first."""
-
-SLOTS = ("acquisition", "sensor", "quality", "skin", "pressure", "surface", "pattern")
-"""What may stand in braces in prompt.text."""
+from fpsynth.slots import SLOTS, spoken_slots
+from fpsynth.vocabulary import SAMPLERS
 
 
 @dataclass(frozen=True)
@@ -30,9 +27,16 @@ def check(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     """Everything that is wrong or surprising; relative paths start at folder."""
     yield from _finger(recipe)
     yield from _prompt(recipe.prompt, recipe.sampling.virtual)
-    yield from _noise(recipe.sampling)
-    yield from _model(recipe.sampling, folder)
+    yield from _impossible(recipe)
+    yield from _model(recipe, folder)
+    yield from _noise(recipe, folder)
     yield from _styles(recipe, folder)
+
+
+def sampler_name(recipe: Recipe, folder: Path) -> str | None:
+    """The sampler that the recipe names, or that its model is meant for; None for virtual renders, or for no model."""
+    path = recipe.sampling.folder(folder)
+    return None if path is None else recipe.sampling.scheduler or own_sampler(path, recipe.sampling.student_name)
 
 
 def _finger(recipe: Recipe) -> Iterator[Finding]:
@@ -54,35 +58,92 @@ def _prompt(prompt: PromptPart, virtual: bool) -> Iterator[Finding]:
     except ValueError as error:
         yield Finding(("prompt", "text"), f"{error}")
         return
+    known = tuple(spoken_slots())
     for slot in slots:
-        if slot not in SLOTS:
-            hint = nearest(slot, SLOTS) or f": one of {', '.join(SLOTS)}"
+        if slot not in known:
+            hint = nearest(slot, known) or f": one of {', '.join(known)}"
             yield Finding(("prompt", "text"), f"unknown slot {{{slot}}}{hint}")
         elif getattr(prompt, slot, "") is None:
             yield Finding(("prompt", "text"), f"asks for {{{slot}}}, but prompt.{slot} is null")
 
 
-def _noise(sampling: SamplingPart) -> Iterator[Finding]:
-    loc = ("sampling", "shared_noise_steps")
+def _impossible(recipe: Recipe) -> Iterator[Finding]:
+    """Words that none of the recipe's sensors can have: they are left open in every row."""
+    sensors: list[str | None] = [*_asked(shares_of(recipe, "sensor"))] or [None]
+    for name, slot in SLOTS.items():
+        for word in _asked(shares_of(recipe, name)):
+            if not any(slot.allowed(word, sensor) for sensor in sensors):
+                having = " or ".join(sensor for sensor, words in slot.only.items() if word in words)
+                text = f"{word} is left out: only {having} prints have it, and prompt.sensor asks for none"
+                yield Finding((slot.part, name), text, fatal=False)
+
+
+def _asked(shares: Mapping[str, float] | None) -> list[str]:
+    return [word for word, share in (shares or {}).items() if share > 0]
+
+
+def _noise(recipe: Recipe, folder: Path) -> Iterator[Finding]:
+    sampling, loc = recipe.sampling, ("sampling", "shared_noise_steps")
     shared, steps = sampling.shared_noise_steps, sampling.steps
     if shared > steps:
         yield Finding(loc, f"{shared} is more than the {steps} steps (sampling.steps)")
+    name = sampler_name(recipe, folder)
+    if name is None:
+        return
+    if sampling.eta is not None and SAMPLERS[name].eta is None:
+        choosing = " and ".join(other for other, facts in SAMPLERS.items() if facts.eta is not None)
+        yield Finding(("sampling", "eta"), f"{name} has no choice of it; {choosing} have")
     told = "shared_noise_steps" in sampling.model_fields_set
-    if told and shared and sampling.scheduler in DETERMINISTIC and not sampling.virtual:
-        text = f"{sampling.scheduler} draws no noise between its steps: only the initial noise is shared"
+    if told and shared and not SAMPLERS[name].injections(max(steps, 2), sampling.eta):
+        text = f"{name} draws no noise between its steps: only the initial noise is shared"
         yield Finding(loc, text, fatal=False)
 
 
-def _model(sampling: SamplingPart, folder: Path) -> Iterator[Finding]:
-    if sampling.virtual or sampling.model == DEFAULT:
+def _model(recipe: Recipe, folder: Path) -> Iterator[Finding]:
+    sampling, path = recipe.sampling, recipe.sampling.folder(folder)
+    if path is None:
         return
-    path = folder / sampling.model
+    name = sampling.student_name
     if not path.is_dir():
         yield Finding(("sampling", "model"), f"no directory {path} (or one of: default, virtual)")
-    elif not (path / "model_index.json").is_file():
-        yield Finding(("sampling", "model"), f"{path} is not a model directory (no model_index.json)")
-    elif sampling.student not in (DEFAULT, NONE) and not (path / "students" / sampling.student).is_dir():
-        yield Finding(("sampling", "student"), f"{path} has no student {sampling.student!r}")
+    elif not (path / INDEX).is_file():
+        yield Finding(("sampling", "model"), f"{path} is not a model directory (no {INDEX})")
+    elif name is not None and name not in (having := students(path)):
+        told = f"it has: {', '.join(having)}" if having else "it has none; `none` samples with the model itself"
+        yield Finding(("sampling", "student"), f"{path} has no student {name!r}; {told}")
+    else:
+        yield from _sampler(sampling, path)
+        yield from _unseen(recipe, knows(path))
+
+
+def _sampler(sampling: SamplingPart, path: Path) -> Iterator[Finding]:
+    """The sampler that is asked for against the one that the student, or the model, is meant for."""
+    own, asked, student = own_sampler(path, sampling.student_name), sampling.scheduler, sampling.student_name
+    if own is None and asked is None:
+        yield Finding(("sampling", "scheduler"), f"{path} does not say how it is sampled; name one of {_names()}")
+    elif student is not None and own is not None and asked not in (None, own):
+        text = f"the student {student!r} learnt to be sampled by {own}, not by {asked}"
+        yield Finding(("sampling", "scheduler"), text, fatal=False)
+
+
+def _names() -> str:
+    return ", ".join(SAMPLERS)
+
+
+def _unseen(recipe: Recipe, known: Knows) -> Iterator[Finding]:
+    """What the model was never shown: words, image sides, resolutions."""
+    image = recipe.image
+    for key, value, seen in (("width", image.width, known.sides), ("height", image.height, known.sides)):
+        if seen and value not in seen:
+            yield Finding(("image", key), f"the model never saw images of {value} pixels a side", fatal=False)
+    if known.ppi and image.ppi not in known.ppi:
+        yield Finding(("image", "ppi"), f"the model never saw prints at {image.ppi} ppi", fatal=False)
+    for name, slot in SLOTS.items():
+        words = known.slots.get(name)
+        strange = [w for w in _asked(shares_of(recipe, name)) if known.slots and w not in (words or ())]
+        if strange and slot.phrase:
+            text = f"the model never saw {', '.join(strange)}"
+            yield Finding((slot.part, name), text, fatal=False)
 
 
 def _styles(recipe: Recipe, folder: Path) -> Iterator[Finding]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from fpsynth.errors import UserError
-from fpsynth.recipe.check import check
+from fpsynth.recipe.check import check, sampler_name
 from fpsynth.recipe.document import read_document
-from fpsynth.recipe.schema import DEFAULT, Recipe
+from fpsynth.recipe.schema import Recipe
 from fpsynth.recipe.styles import style_paths
 from fpsynth.recipe.validate import validate
 
@@ -31,9 +31,8 @@ class LoadedRecipe:
 
     @property
     def model(self) -> Path | None:
-        """The model directory that the recipe names; None for the bundled model and for virtual renders."""
-        sampling = self.recipe.sampling
-        return None if sampling.virtual or sampling.model == DEFAULT else self.folder / sampling.model
+        """The model's directory; None for virtual renders."""
+        return self.recipe.sampling.folder(self.folder)
 
     @property
     def digest(self) -> str:
@@ -52,7 +51,14 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     fatal = [document.line(finding.loc, finding.text) for finding in findings if finding.fatal]
     if fatal:
         raise UserError("\n".join(fatal))
-    return LoadedRecipe(recipe, path.parent.absolute(), tuple(document.line(f.loc, f.text) for f in findings))
+    notices = tuple(document.line(finding.loc, finding.text) for finding in findings)
+    return LoadedRecipe(_settled(recipe, path.parent), path.parent.absolute(), notices)
+
+
+def _settled(recipe: Recipe, folder: Path) -> Recipe:
+    """With the name of the sampler in place of `default`."""
+    sampling = recipe.sampling.model_copy(update={"scheduler": sampler_name(recipe, folder)})
+    return recipe.model_copy(update={"sampling": sampling})
 
 
 def recipe_yaml(recipe: Recipe) -> str:

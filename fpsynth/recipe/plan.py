@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpsynth.recipe.classes import class_shares
-from fpsynth.recipe.schema import Recipe
+from fpsynth.recipe.schema import Recipe, shares_of
 from fpsynth.recipe.spread import pick, pick_or_none, spread
 from fpsynth.rng import Stream, generator
+from fpsynth.slots import SLOTS, Words
 from fpsynth.vocabulary import FINGERS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IdentityPlan:
     """Who an identity is. finger: ISO position 0..10."""
 
@@ -27,37 +28,23 @@ class IdentityPlan:
     split: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RowPlan:
-    """What one image shows. Words that the recipe leaves out are None; style is an index into the style images."""
+    """What one image shows.
+
+    words: every slot, in the order of the table; None where the recipe leaves it open or the sensor cannot have the
+    word. style: an index into the style images.
+    """
 
     who: IdentityPlan
     impression: int
-    acquisition: str
-    sensor: str | None
-    quality: str | None
-    skin: str | None
-    pressure: str | None
-    surface: str | None
+    words: Words
     style: int | None
 
     @property
     def identity(self) -> int:
         """The identity's number."""
         return self.who.identity
-
-    @property
-    def words(self) -> dict[str, str | None]:
-        """The slots of the prompt."""
-        return {
-            "acquisition": self.acquisition,
-            "sensor": self.sensor,
-            "quality": self.quality,
-            "skin": self.skin,
-            "pressure": self.pressure,
-            "surface": self.surface,
-            "pattern": self.who.pattern,
-        }
 
 
 @dataclass(frozen=True)
@@ -155,22 +142,23 @@ def plan_identity(recipe: Recipe, identity: int) -> IdentityPlan:
     position = identity % 10 + 1 if finger.ten_fingers else FINGERS.index(pick(finger.position, where))
     pattern = pick(finger.pattern or class_shares(position), which)
     split = _split(recipe, split_base(recipe), identity)
-    return IdentityPlan(identity, _subject(recipe, identity), position, pattern, split)
+    subject = _subject(recipe, identity)
+    return IdentityPlan(identity=identity, subject=subject, finger=position, pattern=pattern, split=split)
 
 
 def plan_row(recipe: Recipe, who: IdentityPlan, impression: int, styles: int = 0) -> RowPlan:
     """What this impression is: independent draws from its own node of the seed tree."""
-    prompt = recipe.prompt
-    draws = generator(recipe.seed, Stream.PLAN, who.identity, impression).random(6)
+    count = 1 + max(slot.draw or 0 for slot in SLOTS.values())
+    draws = generator(recipe.seed, Stream.PLAN, who.identity, impression).random(count)
     style = generator(recipe.seed, Stream.STYLE, who.identity, impression).random()
-    return RowPlan(
-        who=who,
-        impression=impression,
-        acquisition=pick(recipe.capture.acquisition, draws[0]),
-        sensor=pick_or_none(prompt.sensor, draws[1]),
-        quality=pick_or_none(prompt.quality, draws[2]),
-        skin=pick_or_none(prompt.skin, draws[3]),
-        pressure=pick_or_none(prompt.pressure, draws[4]),
-        surface=pick_or_none(prompt.surface, draws[5]),
-        style=int(style * styles) if styles else None,
-    )
+    words = _words(recipe, who, draws)
+    return RowPlan(who=who, impression=impression, words=words, style=int(style * styles) if styles else None)
+
+
+def _words(recipe: Recipe, who: IdentityPlan, draws: np.ndarray) -> Words:
+    """The identity's pattern class and the drawn words, where the row's sensor can have them."""
+    said: dict[str, str | None] = {"pattern": who.pattern}
+    for name, slot in SLOTS.items():
+        if slot.draw is not None:
+            said[name] = pick_or_none(shares_of(recipe, name), draws[slot.draw])
+    return {name: slot.allowed(said[name], said["sensor"]) for name, slot in SLOTS.items()}

@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from fpsynth.recipe.schema import Recipe
+from fpsynth.recipe.schema import Recipe, absent_word
 from fpsynth.recipe.types import OneOf
 
 HEAD = """# The recipe
@@ -21,7 +21,8 @@ anything is written. `--set sampling.steps=8` replaces a value (dotted key, YAML
 
 **Shares.** Where the table says *shares*, a value is either a word, or `{word: share, ...}`. The shares must sum to 1
 (rounding to three digits is forgiven). Patterns, finger positions and splits are dealt out evenly, so that even few
-identities keep to their shares; the words of an impression are drawn independently.
+identities keep to their shares; the words of an impression are drawn independently. A surface is said of latent and
+ink prints alone (ink lies on card): with other sensors, or a word that the sensor cannot have, the row leaves it open.
 
 **What stays.** An identity depends on `seed` and its number, an impression on `seed`, the identity and its number. With
 more identities the first ones stay as they are (with a model, images whose batch gains members may move by one grey
@@ -72,7 +73,7 @@ def _default(field: FieldInfo) -> str:
     if isinstance(default, dict) and len(default) == 1:
         default = next(iter(default))
     if default is None:
-        default = "natural" if "natural" in (field.description or "") else "null"
+        default = absent_word(field.metadata) or "null"
     return f"`{[] if default == () else default}`".replace("False", "false")
 
 
@@ -86,16 +87,12 @@ def _value(annotation: Any, metadata: list[Any]) -> str:
         return ", ".join(f"`{word}`" for word in words[0].words)
     options = [option for option in get_args(annotation) if option is not NoneType]
     if NoneType in get_args(annotation):
-        return _value(options[0], metadata) + ("" if _is_pattern(options[0]) else ", or `null`")
+        return _value(options[0], metadata) + ("" if absent_word(metadata) else ", or `null`")
     if get_origin(annotation) is dict:
         return f"shares of {_value(options[0], [])}"
     if get_origin(annotation) is tuple:
         return f"a list of {_value(options[0], [])}"
     return _simple(annotation) + _limits(metadata)
-
-
-def _is_pattern(annotation: Any) -> bool:
-    return "arch" in repr(annotation)
 
 
 def _simple(annotation: Any) -> str:

@@ -1,12 +1,17 @@
 """What a recipe may say: the meaning, range and default of every key. docs/recipe.md is made of it.
 
-What a type cannot say (files that must exist, keys that must agree with each other) is checked in check.py.
+Every slot of fpsynth.slots has a key of its name in the part that it names. What a type cannot say (files that must
+exist, keys that must agree with each other) is checked in check.py.
 """
 
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serializer
 
+from fpsynth.model_folder import default_model
 from fpsynth.recipe.types import (
     Acquisition,
     Name,
@@ -24,10 +29,9 @@ from fpsynth.recipe.types import (
     Surface,
     as_list,
 )
+from fpsynth.slots import SLOTS
+from fpsynth.vocabulary import FORMATS, SAMPLERS, SIDECARS
 
-SCHEDULERS = ("ddpm", "ddim", "dpmpp", "euler", "lcm", "tcd")
-FORMATS = ("parquet", "png")
-SIDECARS = ("iso19794-2", "ansi378", "xyt", "json")
 VIRTUAL = "virtual"
 DEFAULT = "default"
 NONE = "none"
@@ -35,7 +39,17 @@ NONE = "none"
 
 def absent_if(word: str) -> BeforeValidator:
     """The word by which a recipe says that a key has no value of its own."""
-    return BeforeValidator(lambda value: None if value == word else value)
+    return BeforeValidator(partial(_without, word))
+
+
+def _without(word: str, value: Any) -> Any:
+    return None if value == word else value
+
+
+def absent_word(metadata: Iterable[Any]) -> str | None:
+    """The word that absent_if was given for a field with this metadata, if it has one."""
+    validators = (item.func for item in metadata if isinstance(item, BeforeValidator))
+    return next((str(func.args[0]) for func in validators if isinstance(func, partial)), None)
 
 
 class Part(BaseModel):
@@ -85,7 +99,9 @@ class PromptPart(Part):
     quality: Shares[Quality] | None = Field(default={"good": 1.0}, description="quality of the print")
     skin: Shares[Skin] | None = Field(default={"normal": 1.0}, description="state of the skin")
     pressure: Shares[Pressure] | None = Field(default=None, description="pressure of the finger")
-    surface: Shares[Surface] | None = Field(default=None, description="what the finger lies on")
+    surface: Shares[Surface] | None = Field(
+        default=None, description="what a latent or ink print lies on (ink: card); left out with other sensors"
+    )
     text: str | None = Field(
         default=None,
         max_length=400,
@@ -115,7 +131,12 @@ class SamplingPart(Part):
         default=DEFAULT, min_length=1, description="the few-step student of the model, by name; or `none`"
     )
     steps: int = Field(default=4, ge=1, le=1000, description="sampling steps")
-    scheduler: Annotated[str, OneOf(SCHEDULERS)] = Field(default="tcd", description="sampler")
+    scheduler: Annotated[Annotated[str, OneOf(SAMPLERS)] | None, absent_if(DEFAULT)] = Field(
+        default=None, description="sampler; `default`: the one that the student, or the model without one, is meant for"
+    )
+    eta: float | None = Field(
+        default=None, ge=0, le=1, description="how much noise the sampler injects, where it has a choice (ddim, tcd)"
+    )
     cfg_scale: float = Field(default=1.0, ge=1, le=20, description="guidance by the words; 1: none, at half the cost")
     control_scale: float = Field(default=1.0, ge=0, le=2, description="how strongly the finger's ridges hold the image")
     shared_noise_steps: int = Field(
@@ -135,6 +156,21 @@ class SamplingPart(Part):
         """True when virtual sensors render the images and no model is needed."""
         return self.model == VIRTUAL
 
+    @property
+    def student_name(self) -> str | None:
+        """The student that samples; None for the model itself, and for virtual renders."""
+        return None if self.virtual or self.student == NONE else self.student
+
+    def folder(self, base: Path) -> Path | None:
+        """The model's directory, relative ones under base; None for virtual renders."""
+        if self.virtual:
+            return None
+        return default_model() if self.model == DEFAULT else base / self.model
+
+    @field_serializer("scheduler")
+    def _default(self, scheduler: str | None) -> str:
+        return scheduler or DEFAULT
+
 
 class GatePart(Part):
     """What an image must show of the minutiae that are truly in it; a failing one is drawn again."""
@@ -152,7 +188,7 @@ class GatePart(Part):
 class OutputPart(Part):
     """What is written."""
 
-    format: Annotated[str, OneOf(FORMATS)] = Field(default="parquet", description="Parquet shards, or PNG files")
+    format: Annotated[str, OneOf(FORMATS)] = Field(default="parquet", description=", or ".join(FORMATS.values()))
     shard_images: int = Field(
         default=256, ge=1, le=100_000, description="most images in a shard; identities stay whole"
     )
@@ -181,3 +217,9 @@ class Recipe(Part):
     @field_serializer("gate", mode="wrap")
     def _off(self, gate: GatePart | None, handler: Any) -> Any:
         return "off" if gate is None else handler(gate)
+
+
+def shares_of(recipe: Recipe, slot: str) -> Mapping[str, float] | None:
+    """The shares of a slot's words; None where the recipe leaves it open."""
+    shares: Mapping[str, float] | None = getattr(getattr(recipe, SLOTS[slot].part), slot)
+    return shares

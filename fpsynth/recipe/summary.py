@@ -4,11 +4,10 @@ from collections import Counter
 from typing import Any
 
 from fpsynth.recipe.plan import Plan
+from fpsynth.slots import SLOTS
 
 BYTES_A_PIXEL = 0.25
 """Of a grey fingerprint as a PNG, with its row: virtual renders take 0.21, noisier images more."""
-
-COUNTED = ("acquisition", "sensor", "quality", "skin", "pressure", "surface")
 
 
 def summary(plan: Plan) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def summary(plan: Plan) -> dict[str, Any]:
 
 def _count(plan: Plan) -> tuple[Counter[str], dict[str, Counter[str]]]:
     patterns: Counter[str] = Counter()
-    words: dict[str, Counter[str]] = {slot: Counter() for slot in COUNTED}
+    words: dict[str, Counter[str]] = {name: Counter() for name, slot in SLOTS.items() if slot.draw is not None}
     for shard in plan.shards:
         for row in plan.rows(shard):
             patterns[row.who.pattern] += row.impression == 0

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
@@ -10,13 +10,14 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from fpsynth.vocabulary import ACQUISITIONS, FINGERS, PATTERNS, PRESSURES, QUALITIES, SENSORS, SKINS, SURFACES
+from fpsynth.slots import words_of
+from fpsynth.vocabulary import FINGERS
 
 ROUNDING = 1e-3
 """How far from 1 the shares of a distribution may sum: thirds written as 0.333 are meant to be whole."""
 
 
-def nearest(word: str, words: Sequence[str]) -> str:
+def nearest(word: str, words: Iterable[str]) -> str:
     """`` (did you mean x?)`` when one of the words is close, else nothing."""
     close = get_close_matches(word, words, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
@@ -24,9 +25,21 @@ def nearest(word: str, words: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class OneOf:
-    """Marks a string that must be a word of a closed vocabulary."""
+    """Marks a string that must be a word of a closed vocabulary: one of these words, or of the slot of this name.
 
-    words: tuple[str, ...]
+    The table of slots is asked when a word is checked, so its words are those that it has then.
+    """
+
+    of: Collection[str] | str
+
+    @property
+    def words(self) -> Collection[str]:
+        """The vocabulary."""
+        return words_of(self.of) if isinstance(self.of, str) else self.of
+
+    def __hash__(self) -> int:
+        """Also of a table, which a dict is."""
+        return hash(self.of if isinstance(self.of, str) else tuple(self.of))
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """A plain check that names the nearest word."""
@@ -36,9 +49,10 @@ class OneOf:
 
     def check(self, word: object) -> str:
         """The word itself, if it is one of ours."""
-        if word in self.words and isinstance(word, str):
+        words = self.words
+        if word in words and isinstance(word, str):
             return word
-        hint = nearest(str(word), self.words) or f": one of {', '.join(self.words)}"
+        hint = nearest(str(word), words) or f": one of {', '.join(words)}"
         raise PydanticCustomError("unknown_word", "{text}", {"text": f"unknown word {word!r}{hint}"})
 
 
@@ -89,14 +103,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Shares = Annotated[dict[Word, Share], BeforeValidator(as_shares), AfterValidator(summing_to_one)]
 """{word: share}, or a constant word; after validation always {word: share} with a sum of 1."""
 
-Pattern = Annotated[str, OneOf(PATTERNS)]
+Pattern = Annotated[str, OneOf("pattern")]
 Position = Annotated[str, OneOf(FINGERS)]
-Acquisition = Annotated[str, OneOf(ACQUISITIONS)]
-Sensor = Annotated[str, OneOf(SENSORS)]
-Quality = Annotated[str, OneOf(QUALITIES)]
-Skin = Annotated[str, OneOf(SKINS)]
-Pressure = Annotated[str, OneOf(PRESSURES)]
-Surface = Annotated[str, OneOf(SURFACES)]
+Acquisition = Annotated[str, OneOf("acquisition")]
+Sensor = Annotated[str, OneOf("sensor")]
+Quality = Annotated[str, OneOf("quality")]
+Skin = Annotated[str, OneOf("skin")]
+Pressure = Annotated[str, OneOf("pressure")]
+Surface = Annotated[str, OneOf("surface")]
 Split = Annotated[str, BeforeValidator(split_name)]
 Name = Annotated[str, AfterValidator(plain_name)]
 Pixels = Annotated[int, Field(ge=64, le=2048), AfterValidator(multiple_of_64)]

@@ -11,7 +11,7 @@ from fpsynth.recipe.schema import NONE, VIRTUAL
 
 def model_folder(loaded: LoadedRecipe) -> Path:
     """The directory of the recipe's model."""
-    from fpsynth.diffusion.bundle import default_model
+    from fpsynth.model_folder import default_model
 
     return loaded.model or default_model()
 

@@ -44,15 +44,16 @@ class Scenes:
 
 
 def capture_settings(recipe: Recipe, row: RowPlan) -> CaptureSettings:
-    """What the recipe asks of this capture. Where it leaves quality or skin out, they are good and normal."""
+    """What the row says of this capture. What it leaves open is plain, of good quality and of normal skin."""
+    words = row.words
     return CaptureSettings(
         width=recipe.image.width,
         height=recipe.image.height,
         ppi=recipe.image.ppi,
-        acquisition=row.acquisition,
-        quality=row.quality or "good",
-        skin=row.skin or "normal",
-        pressure=row.pressure,
+        acquisition=words["acquisition"] or "plain",
+        quality=words["quality"] or "good",
+        skin=words["skin"] or "normal",
+        pressure=words["pressure"],
         variation=recipe.capture.variation,
     )
 

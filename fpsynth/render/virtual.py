@@ -18,11 +18,12 @@ class VirtualRenderer:
         self.seed = recipe.seed
 
     def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:
-        """The render of each scene by a device of the row's sensor."""
+        """The render of each scene by a device of the row's sensor, on the surface that the row says."""
         return [self._draw(scene, attempt) for scene in scenes]
 
     def _draw(self, scene: Scene, attempt: int) -> Drawn:
-        node = scene.row.identity, scene.row.impression, attempt
-        device = draw_device(scene.row.sensor or "optical", generator(self.seed, Stream.DEVICE, *node))
+        words, node = scene.row.words, (scene.row.identity, scene.row.impression, attempt)
+        rng = generator(self.seed, Stream.DEVICE, *node)
+        device = draw_device(words["sensor"] or "optical", rng, words["surface"])
         image = render(scene.impression, device, generator(self.seed, Stream.RENDER, *node))
         return Drawn(image.cpu().numpy(), integer(self.seed, Stream.RENDER, *node))

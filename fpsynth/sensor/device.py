@@ -16,9 +16,9 @@ Ranges = Mapping[str, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Device:
-    """One device: its kind (fpsynth.vocabulary.SENSORS), its parameters, the seed of its fixed pattern.
+    """One device: its kind (a word of the slot "sensor"), its parameters, the seed of its fixed pattern.
 
-    surface: what the print lies on (fpsynth.vocabulary.SURFACES), for kinds that take prints from things.
+    surface: what the print lies on (a word of the slot "surface"), for kinds that take prints from things.
     """
 
     sensor: str

@@ -13,7 +13,7 @@ from fpsynth.sensor import capacitive, contactless, ink, latent, optical, therma
 from fpsynth.sensor.chance import Chance
 from fpsynth.sensor.device import Device, Devices, Ranges, draw_parameters
 from fpsynth.sensor.touch import Touch, touch
-from fpsynth.vocabulary import SURFACES
+from fpsynth.slots import words_of
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,16 @@ KINDS = {
 
 
 def draw_device(sensor: str, rng: np.random.Generator, surface: str | None = None) -> Device:
-    """Draw a device of a kind (fpsynth.vocabulary.SENSORS); latent prints lie on `surface`, or on one drawn.
+    """Draw a device of a kind; latent prints lie on `surface`, or on one drawn, ink prints always on card.
 
     Raises UserError for an unknown kind or surface.
     """
     kind = _kind(sensor)
-    if surface is not None and surface not in SURFACES:
-        raise UserError(f"unknown surface {surface!r}; known: {', '.join(SURFACES)}")
+    surfaces = words_of("surface")
+    if surface is not None and surface not in surfaces:
+        raise UserError(f"unknown surface {surface!r}; known: {', '.join(surfaces)}")
     parameters, seed = draw_parameters(kind.ranges, rng), int(rng.integers(2**63))
-    drawn = str(rng.choice(SURFACES))
+    drawn = str(rng.choice(surfaces))
     if sensor == "latent":
         return Device(sensor, parameters, seed, surface or drawn)
     return Device(sensor, parameters, seed, "card" if sensor == "ink" else None)

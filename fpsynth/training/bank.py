@@ -23,7 +23,8 @@ from fpsynth.finger import Finger, make_fingers
 from fpsynth.impression import CaptureSettings, capture_all
 from fpsynth.rng import Stream, generator
 from fpsynth.sensor import Device, draw_device, render_all
-from fpsynth.vocabulary import ACQUISITIONS, PATTERNS, PRESSURES, QUALITIES, SENSORS, SKINS
+from fpsynth.slots import words_of
+from fpsynth.vocabulary import PATTERNS
 from fpsynth.work import processes
 
 FINGERS = 16
@@ -62,18 +63,20 @@ class Mixture(BaseModel):
 
     seed: NonNegativeInt = 990_001
     workers: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)
-    sensor: Annotated[dict[str, float], AfterValidator(_shares_of(SENSORS))] = _shares(
-        SENSORS, optical=0.3, capacitive=0.2, thermal=0.15, ink=0.2, latent=0.05, contactless=0.1
+    sensor: Annotated[dict[str, float], AfterValidator(_shares_of(words_of("sensor")))] = _shares(
+        words_of("sensor"), optical=0.3, capacitive=0.2, thermal=0.15, ink=0.2, latent=0.05, contactless=0.1
     )
-    acquisition: Annotated[dict[str, float], AfterValidator(_shares_of(ACQUISITIONS))] = _shares(
-        ACQUISITIONS, plain=0.6, rolled=0.18, partial=0.14, slap=0.08
+    acquisition: Annotated[dict[str, float], AfterValidator(_shares_of(words_of("acquisition")))] = _shares(
+        words_of("acquisition"), plain=0.6, rolled=0.18, partial=0.14, slap=0.08
     )
-    quality: Annotated[dict[str, float], AfterValidator(_shares_of(QUALITIES))] = _shares(
-        QUALITIES, excellent=0.15, good=0.35, fair=0.25, poor=0.15, very_poor=0.1
+    quality: Annotated[dict[str, float], AfterValidator(_shares_of(words_of("quality")))] = _shares(
+        words_of("quality"), excellent=0.15, good=0.35, fair=0.25, poor=0.15, very_poor=0.1
     )
-    skin: Annotated[dict[str, float], AfterValidator(_shares_of(SKINS))] = _shares(SKINS, normal=0.6, dry=0.2, wet=0.2)
-    pressure: Annotated[dict[str, float], AfterValidator(_shares_of(PRESSURES))] = _shares(
-        PRESSURES, light=0.25, normal=0.5, firm=0.25
+    skin: Annotated[dict[str, float], AfterValidator(_shares_of(words_of("skin")))] = _shares(
+        words_of("skin"), normal=0.6, dry=0.2, wet=0.2
+    )
+    pressure: Annotated[dict[str, float], AfterValidator(_shares_of(words_of("pressure")))] = _shares(
+        words_of("pressure"), light=0.25, normal=0.5, firm=0.25
     )
     pattern: Annotated[dict[str, float], AfterValidator(_shares_of(PATTERNS))] = _shares(
         PATTERNS, arch=0.1, tented_arch=0.08, left_loop=0.28, right_loop=0.28, whorl=0.18, double_loop=0.08

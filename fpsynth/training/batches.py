@@ -7,9 +7,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor
 
+from fpsynth.conditioning.conditions import Conditions
 from fpsynth.conditioning.prompt import prompt_text
 from fpsynth.conditioning.style import style_pixels
-from fpsynth.errors import UserError
 from fpsynth.training.bank import SIZE, Labels
 from fpsynth.training.latents import LatentBank
 from fpsynth.training.stream import crop_corners
@@ -60,6 +60,17 @@ class Batch:
     prompts: tuple[str, ...]
     control: Tensor
     styled: Tensor
+
+    @property
+    def conditions(self) -> Conditions:
+        """What the model is told."""
+        return Conditions(
+            planes=self.planes,
+            prompts=self.prompts,
+            style=self.style[:, None],
+            styled=self.styled[:, None],
+            heard=self.control,
+        )
 
 
 @dataclass(frozen=True)
@@ -136,9 +147,3 @@ def draw_prompt(label: Labels, mirrored: bool, generator: torch.Generator, drop:
         for (slot, word), coin in zip(words.items(), coins, strict=True)
     }
     return prompt_text(kept)
-
-
-def check_grid(factor: int, size: int, levels: int) -> None:
-    """Raises UserError unless a crop of `size` pixels can be halved as often as the U-Net halves it."""
-    if size % (factor * 2 ** (levels - 1)):
-        raise UserError(f"crops.size {size} is no multiple of {factor * 2 ** (levels - 1)}, which this model needs")

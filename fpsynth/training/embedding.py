@@ -8,7 +8,7 @@ class, loops turned the same way by a mirror, so that telling them apart takes m
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from fpsynth.console import Console
 from fpsynth.embedding.bundled import CONFIG, WEIGHTS
 from fpsynth.embedding.network import (
     CELL,
@@ -35,11 +36,9 @@ from fpsynth.embedding.network import (
     pose_of,
 )
 from fpsynth.training.bank import draw_pattern
-from fpsynth.training.group_norm import fast_group_norm
-from fpsynth.training.loop import LoopSettings, fit, step_generator
+from fpsynth.training.loop import Learner, LoopSettings, fast_group_norm, fit, step_generator
 from fpsynth.training.prints import Prints, PrintSettings
 
-Say = Callable[[str], None]
 POSE_ERROR = (4.0, 4.0, 0.1)
 """Standard deviation (pixels, pixels, radians) of the poses at which prints are cut out to be described."""
 FIRST_ERROR = (0.7, 0.7, 0.8)
@@ -89,8 +88,8 @@ class EmbeddingJob:
         self.map = nn.Conv2d(WIDTHS[2], DIRECTIONS, 1)
 
     @property
-    def modules(self) -> Mapping[str, nn.Module]:
-        return {"embedding": self.network, "map": self.map}
+    def learners(self) -> tuple[Learner, ...]:
+        return (Learner(modules={"embedding": self.network, "map": self.map}, loss=self.loss),)
 
     def loss(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
         generator = step_generator(self._settings.loop.seed, step)
@@ -263,14 +262,14 @@ def map_loss(logits: Tensor, truth: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, truth, pos_weight=weight)
 
 
-def run_embedding(settings: EmbeddingSettings, prints: Prints, out: Path, device: str, say: Say) -> None:
+def run_embedding(settings: EmbeddingSettings, prints: Prints, out: Path, device: str, console: Console) -> None:
     """Train, and write out/embedding/."""
     torch.manual_seed(settings.loop.seed)
     network = EmbeddingNetwork(settings.size)
     fast_group_norm(network)
-    fit(EmbeddingJob(network, prints, settings), settings.loop, out, device, say)
+    fit(EmbeddingJob(network, prints, settings), settings.loop, out, device, console)
     save_embedding(network, settings.size, out / "embedding")
-    say(f"embedding: {out / 'embedding'}")
+    console.note(f"embedding: {out / 'embedding'}")
 
 
 def save_embedding(network: EmbeddingNetwork, size: int, folder: Path) -> None:

@@ -1,131 +1,145 @@
 """Training as the command line calls it: a stage, a recipe, a folder."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from pydantic import BaseModel
 
+from fpsynth.console import Console
 from fpsynth.device import choose_device
-from fpsynth.diffusion.bundle import check_bundle, default_model
+from fpsynth.diffusion.bundle import check_bundle
+from fpsynth.diffusion.codec import check_codec
 from fpsynth.errors import UserError
+from fpsynth.model_folder import default_model
 from fpsynth.recipe.document import Document, read_document
 from fpsynth.recipe.validate import validate
-from fpsynth.training.adapters import AdapterSettings, run_adapters
 from fpsynth.training.autoencoder import AutoencoderSettings, run_autoencoder
 from fpsynth.training.bank import BankSettings, build_bank
-from fpsynth.training.denoiser import DenoiserSettings, check_autoencoder, run_denoiser
+from fpsynth.training.denoiser import AdapterSettings, DenoiserSettings, run_adapters, run_denoiser
 from fpsynth.training.distill import DistillSettings, run_distill
 from fpsynth.training.embedding import EmbeddingSettings, run_embedding
 from fpsynth.training.loop import check_precision
 from fpsynth.training.prints import build_prints
 from fpsynth.training.stream import Bank
 
-Say = Callable[[str], None]
-Settings = AutoencoderSettings | DenoiserSettings | AdapterSettings | DistillSettings
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What the command line asks for. out None: runs/ and the recipe's name."""
+
+    recipe: Path
+    overrides: tuple[str, ...] = ()
+    out: Path | None = None
+    device: str = "auto"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run. Raises UserError where it is a file."""
+        folder = self.out or Path("runs") / self.recipe.stem
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder}: is a file, not a folder")
+        return folder
 
 
-def train(
-    stage: str, recipe: Path, overrides: Sequence[str], out: Path | None, device: str = "auto", say: Say | None = None
-) -> None:
+@dataclass(frozen=True)
+class Stage:
+    """settings: of its recipe; run(settings, folder, device, console) trains, or goes on."""
+
+    settings: type[BaseModel]
+    run: Callable[[Any, Path, str, Console], None]
+
+
+def _bank_stage(settings: BankSettings, out: Path, device: str, console: Console) -> None:
+    build_bank(out, settings, console.note, device)
+
+
+def _autoencoder_stage(settings: AutoencoderSettings, out: Path, device: str, console: Console) -> None:
+    run_autoencoder(settings, _prepare(settings, settings.bank, out, console), out, device, console)
+
+
+def _denoiser_stage(settings: DenoiserSettings, out: Path, device: str, console: Console) -> None:
+    check_codec(settings.autoencoder)
+    run_denoiser(settings, _prepare(settings, settings.bank, out, console), out, device, console)
+
+
+def _adapters_stage(settings: AdapterSettings, out: Path, device: str, console: Console) -> None:
+    check_bundle(settings.model)
+    run_adapters(settings, _prepare(settings, settings.bank, out, console), out, device, console)
+
+
+def _embedding_stage(settings: EmbeddingSettings, out: Path, device: str, console: Console) -> None:
+    prints = build_prints(out.parent / "prints", settings.prints, console.note)
+    _write_settings(settings, out)
+    run_embedding(settings, prints, out, device, console)
+
+
+STAGES: Final[Mapping[str, Stage]] = {
+    "bank": Stage(BankSettings, _bank_stage),
+    "autoencoder": Stage(AutoencoderSettings, _autoencoder_stage),
+    "denoiser": Stage(DenoiserSettings, _denoiser_stage),
+    "adapters": Stage(AdapterSettings, _adapters_stage),
+    "embedding": Stage(EmbeddingSettings, _embedding_stage),
+}
+"""In the order in which they are run; the embedding stands alone."""
+
+
+def train(stage: str, order: Order, console: Console) -> None:
     """Run a stage, or go on with it. Raises UserError for whatever its recipe has wrong.
 
     device "auto" is a GPU where there is one, but for the bank, which all cores make together.
     """
-    if stage not in RUNNERS:
+    if stage not in STAGES:
         raise UserError(f"unknown stage {stage!r}; stages are {', '.join(STAGES)}")
-    document = read_document(recipe, overrides)
+    document = read_document(order.recipe, order.overrides)
     found = document.data.get("stage")
     if found != stage:
         raise document.error(("stage",), f"is {found!r}, but the stage to run is {stage!r}")
-    chosen = "cpu" if (stage, device) == ("bank", "auto") else choose_device(device)
-    RUNNERS[stage](document, _out(out, recipe), chosen, say or _print)
+    settings = _settings(document, STAGES[stage].settings)
+    device = "cpu" if (stage, order.device) == ("bank", "auto") else choose_device(order.device)
+    _check_loop(settings, device)
+    STAGES[stage].run(settings, order.folder, device, console)
+    console.result({"stage": stage, "output": str(order.folder)}, brief=str(order.folder))
 
 
-def _bank_stage(document: Document, out: Path, device: str, say: Say) -> None:
-    data = {key: value for key, value in document.data.items() if key != "stage"}
-    settings = validate(Document(document.path, data, document.keys, document.values), BankSettings)
-    build_bank(out, settings, say, device)
-
-
-def _autoencoder_stage(document: Document, out: Path, device: str, say: Say) -> None:
-    settings = validate(document, AutoencoderSettings)
-    check_precision(settings.loop.precision, device)
-    run_autoencoder(settings, _prepare(settings, out, say), out, device, say)
-
-
-def _denoiser_stage(document: Document, out: Path, device: str, say: Say) -> None:
-    settings = validate(document, DenoiserSettings)
-    check_precision(settings.loop.precision, device)
-    check_autoencoder(settings.autoencoder)
-    run_denoiser(settings, _prepare(settings, out, say), out, device, say)
-
-
-def _adapters_stage(document: Document, out: Path, device: str, say: Say) -> None:
-    settings = validate(document, AdapterSettings)
-    check_precision(settings.loop.precision, device)
-    check_bundle(settings.model)
-    run_adapters(settings, _prepare(settings, out, say), out, device, say)
-
-
-def _embedding_stage(document: Document, out: Path, device: str, say: Say) -> None:
-    settings = validate(document, EmbeddingSettings)
-    check_precision(settings.loop.precision, device)
-    prints = build_prints(out.parent / "prints", settings.prints, say)
-    _write_settings(settings, out)
-    run_embedding(settings, prints, out, device, say)
-
-
-RUNNERS: Mapping[str, Callable[[Document, Path, str, Say], None]] = {
-    "bank": _bank_stage,
-    "autoencoder": _autoencoder_stage,
-    "denoiser": _denoiser_stage,
-    "adapters": _adapters_stage,
-    "embedding": _embedding_stage,
-}
-STAGES = tuple(RUNNERS)
-"""In the order in which they are run; the embedding stands alone."""
-
-
-def distill(
-    recipe: Path, overrides: Sequence[str], out: Path | None, device: str = "auto", say: Say | None = None
-) -> None:
+def distill(order: Order, console: Console) -> None:
     """Make a few-step student, or go on with it."""
-    settings = validate(read_document(recipe, overrides), DistillSettings)
-    folder, where, tell = _out(out, recipe), choose_device(device), say or _print
-    model = settings.model or default_model()
-    check_precision(settings.loop.precision, where)
+    settings = validate(read_document(order.recipe, order.overrides), DistillSettings)
+    device, model = choose_device(order.device), settings.model or default_model()
+    _check_loop(settings, device)
     check_bundle(model)
-    run_distill(settings, model, _prepare(settings, folder, tell), folder, where, tell)
+    out = order.folder
+    run_distill(settings, model, _prepare(settings, settings.bank, out, console), out, device, console)
+    facts = {"student": settings.name, "output": str(out / "model")}
+    console.result(facts, brief=str(out / "model"))
 
 
-def _prepare(settings: Settings, out: Path, say: Say) -> Bank:
-    """The bank; and out/settings.json."""
-    bank = _bank(settings.bank, out, say)
+def _settings(document: Document, schema: type[BaseModel]) -> BaseModel:
+    """A recipe's settings; `stage` is not a key of theirs where the schema does not name it."""
+    if "stage" in schema.model_fields:
+        return validate(document, schema)
+    data = {key: value for key, value in document.data.items() if key != "stage"}
+    return validate(Document(document.path, data, document.keys, document.values), schema)
+
+
+def _check_loop(settings: Any, device: str) -> None:
+    if loop := getattr(settings, "loop", None):
+        check_precision(loop.precision, device)
+
+
+def _prepare(settings: BaseModel, bank: Path | BankSettings, out: Path, console: Console) -> Bank:
+    """The bank at a path, or the one that is described, built beside the folders of the runs; and out/settings.json."""
+    if isinstance(bank, Path):
+        found = Bank(bank)
+    else:
+        build_bank(out.parent / "bank", bank, console.note)
+        found = Bank(out.parent / "bank", bank.chunks)
     _write_settings(settings, out)
-    return bank
+    return found
 
 
 def _write_settings(settings: BaseModel, out: Path) -> None:
     """out/settings.json says what the run was told, defaults included."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "settings.json").write_text(settings.model_dump_json(indent=1) + "\n", encoding="utf-8")
-
-
-def _bank(bank: Path | BankSettings, out: Path, say: Say) -> Bank:
-    """The bank at a path, or the one that is described, built beside the folders of the runs."""
-    if isinstance(bank, Path):
-        return Bank(bank)
-    folder = out.parent / "bank"
-    build_bank(folder, bank, say)
-    return Bank(folder, bank.chunks)
-
-
-def _out(out: Path | None, recipe: Path) -> Path:
-    folder = out or Path("runs") / recipe.stem
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: is a file, not a folder")
-    return folder
-
-
-def _print(text: str) -> None:
-    print(text, flush=True)

@@ -1,9 +1,12 @@
+import hashlib
+import json
+
 import pytest
 
 from fpsynth.conditioning.prompt import known_words, prompt_text, unknown_words
 from fpsynth.conditioning.tokenizer import build_tokenizer
 from fpsynth.errors import UserError
-from fpsynth.vocabulary import PATTERNS, QUALITIES, SENSORS
+from fpsynth.slots import SLOTS, Slot, words_of
 
 FULL = {
     "quality": "very poor",
@@ -16,9 +19,23 @@ FULL = {
 }
 
 
+KNOWN = (
+    "a", "quality", "fingerprint", "sensor", "skin", "pressure", "on", ",",
+    "excellent", "good", "fair", "poor", "very", "plain", "rolled", "partial", "slap", "latent",
+    "arch", "tented", "left", "loop", "right", "whorl", "double",
+    "optical", "capacitive", "thermal", "ink", "contactless", "normal", "dry", "wet", "light", "firm",
+    "glass", "card", "plastic", "metal", "paper",
+)  # fmt: skip
+"""The words of the bundled models in the order of their tokens."""
+
+
 def test_template():
     text = "a very poor quality rolled fingerprint, left loop, optical sensor, wet skin, firm pressure, on card"
     assert prompt_text(FULL) == text
+    assert prompt_text(dict(reversed(FULL.items()))) == text
+    assert prompt_text({"quality": "good"}) == "a good quality fingerprint"
+    assert prompt_text({"acquisition": "slap", "surface": "metal"}) == "a slap fingerprint, on metal"
+    assert prompt_text({"pressure": "light", "skin": "dry"}) == "a fingerprint, dry skin, light pressure"
     assert prompt_text({}) == "a fingerprint"
     assert prompt_text({"pattern": "whorl", "sensor": None}) == "a fingerprint, whorl"
 
@@ -33,6 +50,21 @@ def test_own_text_with_slots():
 def test_unknown_words_are_named():
     assert unknown_words(prompt_text(FULL)) == []
     assert unknown_words("a rusty fingerprint, on Mars") == ["rusty", "mars"]
+
+
+def test_known_words_keep_their_order():
+    assert known_words() == KNOWN
+    vocabulary = json.dumps(sorted(build_tokenizer().get_vocab().items())).encode()
+    told = "053a175a06472d2e88319581325a16289804cb0ba4a2e304138d637e4f98904c"
+    assert hashlib.sha256(vocabulary).hexdigest() == told
+
+
+def test_a_slot_without_a_phrase_is_not_spoken(monkeypatch):
+    monkeypatch.setitem(SLOTS, "hand", Slot(words=("clean", "oily"), part="prompt", phrase="", draw=6))
+    assert prompt_text({"hand": "oily", "skin": "wet"}) == "a fingerprint, wet skin"
+    assert known_words() == KNOWN
+    with pytest.raises(UserError, match="slots are quality"):
+        prompt_text({"hand": "oily"}, "an {hand} print")
 
 
 def test_every_known_word_is_one_token():
@@ -55,5 +87,5 @@ def test_prompts_fit_and_unknown_text_falls_back_to_bytes(tmp_path):
 def test_words_of_different_meaning_have_different_tokens():
     tokenizer = build_tokenizer()
     prompts = {tuple(tokenizer(prompt_text({"quality": q, "sensor": s, "pattern": p})).input_ids)
-               for q in QUALITIES for s in SENSORS for p in PATTERNS}  # fmt: skip
-    assert len(prompts) == len(QUALITIES) * len(SENSORS) * len(PATTERNS)
+               for q in words_of("quality") for s in words_of("sensor") for p in words_of("pattern")}  # fmt: skip
+    assert len(prompts) == len(words_of("quality")) * len(words_of("sensor")) * len(words_of("pattern"))

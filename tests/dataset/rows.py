@@ -6,7 +6,7 @@ import numpy as np
 
 from fpsynth.dataset import GateRecord, Renderer, Row
 from fpsynth.minutiae import Minutia, SingularPoint
-from fpsynth.vocabulary import PATTERNS, SENSORS
+from fpsynth.slots import words_of
 
 
 def row(identity: int, impression: int) -> Row:
@@ -17,11 +17,14 @@ def row(identity: int, impression: int) -> Row:
         impression=impression,
         subject=identity,
         finger=identity % 11,
-        pattern=PATTERNS[identity % 6],
-        acquisition="plain",
-        sensor=SENSORS[identity % 3],
-        quality="good",
-        skin=None,
+        words={
+            "pattern": words_of("pattern")[identity % 6],
+            "acquisition": "plain",
+            "sensor": words_of("sensor")[identity % 3],
+            "quality": "good",
+            "skin": None,
+            "surface": "card" if identity else None,
+        },
         prompt="a good quality plain fingerprint",
         seed=2**62 + identity,
         minutiae=[Minutia(3.25, 4.5, 359.5, "ending", 50), Minutia(95.75, 90.0, 90.0, "bifurcation", 7)],

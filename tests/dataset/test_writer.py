@@ -24,7 +24,14 @@ SIDECARS = ("iso19794-2", "ansi378", "xyt", "json")
 
 
 def spec(form: str = "parquet", sidecars: tuple[str, ...] = SIDECARS, **provenance: str | int) -> DatasetSpec:
-    return DatasetSpec("t", {"train": 2, "test": 1}, form, sidecars, {"recipe": "abc", **provenance}, "name: t\n")
+    return DatasetSpec(
+        name="t",
+        splits={"train": 2, "test": 1},
+        format=form,
+        sidecars=sidecars,
+        provenance={"recipe": "abc", **provenance},
+        recipe="name: t\n",
+    )
 
 
 def build(root: Path, form: str) -> DatasetWriter:
@@ -54,8 +61,9 @@ def check(data, cache: Path) -> None:
     got, wanted = data["test"][0], row(6, 0)
     assert {split: len(data[split]) for split in data} == {"train": 12, "test": 6}
     assert np.array_equal(np.asarray(got["image"]), wanted.image)
-    assert data["test"].features["pattern"].int2str(got["pattern"]) == wanted.pattern
-    assert data["test"].features["sensor"].int2str(got["sensor"]) == wanted.sensor
+    assert data["test"].features["pattern"].int2str(got["pattern"]) == wanted.words["pattern"]
+    assert data["test"].features["sensor"].int2str(got["sensor"]) == wanted.words["sensor"]
+    assert data["test"].features["surface"].int2str(got["surface"]) == "card" and got["pressure"] is None
     assert got["skin"] is None and got["seed"] == wanted.seed and got["identity"] == 6
     kinds = data["test"].features["minutiae"].feature["kind"]
     found = [(m["x"], m["y"], m["angle"], kinds.int2str(m["kind"]), m["quality"]) for m in got["minutiae"]]
@@ -121,7 +129,7 @@ def test_parquet_layout(made) -> None:
 
 
 def test_row_groups_hold_at_most_256_rows(tmp_path: Path) -> None:
-    writer = DatasetWriter(tmp_path / "o", DatasetSpec("t", {"train": 1}))
+    writer = DatasetWriter(tmp_path / "o", DatasetSpec(name="t", splits={"train": 1}))
     writer.prepare()
     small = np.zeros((64, 64), np.uint8)
     writer.write(0, (Row(**{**vars(row(i, 0)), "image": small}) for i in range(300)))
@@ -255,4 +263,4 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("split", ["../train", "a/b", "", ".", "data", "tr-ain"])
 def test_no_split_leaves_the_folder(split: str) -> None:
     with pytest.raises(UserError, match="split"):
-        DatasetSpec("t", {split: 1})
+        DatasetSpec(name="t", splits={split: 1})

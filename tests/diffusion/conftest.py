@@ -4,9 +4,14 @@ import pytest
 import torch
 from diffusers import AutoencoderKL
 
-from fpsynth.diffusion.bundle import save_bundle, save_student
-from fpsynth.diffusion.model import load_model
-from fpsynth.diffusion.parts import Size, build_parts, build_schedule, build_unet
+from fpsynth.diffusion.codec import KLCodec
+from fpsynth.diffusion.denoiser.unet import UnetDenoiser, UnetSettings
+from fpsynth.diffusion.denoiser.unet.adapter import load_adapter
+from fpsynth.diffusion.denoiser.unet.build import build_parts, build_unet
+from fpsynth.diffusion.model import Model, load_model, save_model
+from fpsynth.diffusion.samplers import sampler_of
+from fpsynth.diffusion.schedule import cosine_schedule
+from fpsynth.model_folder import PLANES, Knows
 
 WIDTH = 64
 
@@ -47,14 +52,20 @@ def tiny_adapter(unet):
 def bundle(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("model") / "tiny"
-    size = Size(widths=(32, 32, 32, 64), context=WIDTH)
-    parts = build_parts(size, 4, 4, 64)
+    size = UnetSettings(widths=(32, 32, 32, 64), context=WIDTH, heads=4)
+    parts = build_parts(size, 4, 4, PLANES)
+    control = parts["controlnet"]
     with torch.no_grad():
-        for module in (*parts.controlnet.controlnet_down_blocks, parts.controlnet.controlnet_mid_block):
+        for module in (*control.controlnet_down_blocks, control.controlnet_mid_block):
             module.weight.normal_(std=0.3)  # zero at birth: the planes would change nothing
-        parts.controlnet.controlnet_cond_embedding.conv_out.weight.normal_(std=0.3)
-    save_bundle(folder, parts, tiny_autoencoder(), build_schedule(), tiny_adapter(parts.unet))
-    save_student(folder, "default", build_unet(size, 4, 16))
+        control.controlnet_cond_embedding.conv_out.weight.normal_(std=0.3)
+    load_adapter(parts["unet"], tiny_adapter(parts["unet"]))
+    denoiser = UnetDenoiser(**parts, planes=PLANES)
+    model = Model(denoiser=denoiser, codec=KLCodec(tiny_autoencoder()), schedule=cosine_schedule())
+    save_model(folder, model, Knows(slots={"sensor": ("optical",)}, sides=(512,), ppi=(500,)))
+    home = folder / "students" / "default"
+    build_unet(size, 4, 16).half().save_pretrained(home / "unet")
+    sampler_of("tcd").scheduler(model.schedule, 4).save_pretrained(home / "scheduler")
     return folder
 
 

@@ -7,13 +7,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from fpsynth.diffusion.bundle import ADAPTER, adapter_state, default_model, digest
-from fpsynth.diffusion.model import load_model, students
+from fpsynth.diffusion.bundle import digest
+from fpsynth.diffusion.denoiser.unet.adapter import adapter_state
+from fpsynth.diffusion.denoiser.unet.files import ADAPTER
+from fpsynth.diffusion.model import load_model
 from fpsynth.errors import DamagedFile, UserError
+from fpsynth.model_folder import Knows, default_model, knows, own_sampler, students
 
 
 def test_adapter_round_trip(bundle, model):
-    on_disk, loaded = load_file(bundle / ADAPTER), adapter_state(model.unet)
+    on_disk, loaded = load_file(bundle / ADAPTER), adapter_state(model.denoiser.unet)
     assert set(on_disk) == set(loaded)
     assert all(torch.equal(on_disk[key].float(), loaded[key]) for key in on_disk)
 
@@ -21,8 +24,9 @@ def test_adapter_round_trip(bundle, model):
 def test_student_has_weights_of_its_own(bundle, model):
     student = load_model(bundle, student="default", dtype=torch.float32)
     assert students(bundle) == ["default"]
-    assert not torch.equal(student.unet.conv_in.weight, model.unet.conv_in.weight)
-    assert torch.equal(student.controlnet.conv_in.weight, model.controlnet.conv_in.weight)
+    theirs, ours = student.denoiser, model.denoiser
+    assert not torch.equal(theirs.unet.conv_in.weight, ours.unet.conv_in.weight)
+    assert torch.equal(theirs.controlnet.conv_in.weight, ours.controlnet.conv_in.weight)
     with pytest.raises(UserError, match="no student 'swift'; it has: default"):
         load_model(bundle, student="swift")
 
@@ -72,3 +76,22 @@ def test_pipeline_index_names_standard_classes(bundle):
 
 def test_default_model_is_inside_the_package():
     assert default_model().parent.parent.name == "fpsynth"
+
+
+def test_the_folder_says_what_the_model_knows_and_how_it_is_sampled(bundle, tmp_path):
+    assert knows(bundle) == Knows(slots={"sensor": ("optical",)}, sides=(512,), ppi=(500,))
+    assert (own_sampler(bundle, None), own_sampler(bundle, "default")) == ("ddim", "tcd")
+    assert knows(tmp_path) == Knows()
+    (tmp_path / "conditions.json").write_text('{"planes": 3}')
+    with pytest.raises(DamagedFile, match="does not say what the model knows"):
+        knows(tmp_path)
+
+
+def test_a_network_that_nobody_knows_is_one_line(bundle, tmp_path):
+    copy = tmp_path / "model"
+    shutil.copytree(bundle, copy)
+    index = json.loads((copy / "model_index.json").read_text())
+    index["unet"][1] = "UNet9DModel"
+    (copy / "model_index.json").write_text(json.dumps(index))
+    with pytest.raises(UserError, match="names no network that is known here"):
+        load_model(copy)

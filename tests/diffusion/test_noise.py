@@ -8,6 +8,7 @@ from scipy import stats
 from fpsynth.diffusion.noise import Node, NoiseSource, Sharing, occurrence, skin_cells
 
 SIZE = 256
+MASTER = (704, 576)
 FACTOR = 4
 SHAPE = (4, SIZE // FACTOR, SIZE // FACTOR)
 
@@ -21,7 +22,8 @@ def flow(angle=0.0, scale=1.0, dx=0.0, dy=0.0):
 
 
 def source(move, impression=0, shared=3, identity=7, transport="skin"):
-    return NoiseSource(Node(1, identity, impression, 0, move), Sharing(shared, 4, "last", transport), SHAPE, FACTOR)
+    node = Node(seed=1, identity=identity, impression=impression, attempt=0, flow=move, master=MASTER)
+    return NoiseSource(node, Sharing(shared, 4, "last", transport), SHAPE, FACTOR)
 
 
 MOVES = {"still": flow(), "turned": flow(0.4), "stretched": flow(0.2, 0.7), "squeezed": flow(-0.3, 1.6)}
@@ -39,7 +41,7 @@ def test_white_and_normal(move):
 
 @pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
 def test_no_number_is_taken_twice(move):
-    cells = skin_cells(move, FACTOR).flatten()
+    cells = skin_cells(move, (MASTER[0] // FACTOR, MASTER[1] // FACTOR), FACTOR).flatten()
     taken = cells[cells >= 0]
     assert len(taken.unique()) == len(taken) > 0.9 * len(cells)
 

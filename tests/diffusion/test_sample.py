@@ -7,16 +7,22 @@ import pytest
 import torch
 from diffusers import StableDiffusionControlNetPipeline
 
-from fpsynth.diffusion.sample import Request, Settings, noise_source, sample
+from fpsynth.conditioning.conditions import Conditioning, Style
+from fpsynth.diffusion.canvas import Canvas
+from fpsynth.diffusion.sample import Request, Settings, conditions_of, noise_source, sample
+from fpsynth.model_folder import PLANES
 
 STYLE = (torch.rand(90, 70, generator=torch.Generator().manual_seed(5)) * 255).to(torch.uint8)
 
 
-def request(identity, impression=0, prompt="a good quality plain fingerprint, whorl", style=None, shift=0.0):
-    generator = torch.Generator().manual_seed(identity)
-    planes = torch.rand(3, 64, 64, generator=generator)
+def request(
+    identity, impression=0, prompt="a good quality plain fingerprint, whorl", style=None, shift=0.0, planes=None
+):
+    drawn = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(planes or identity))
+    styles = () if style is None else (Style("style", style),)
+    told = Conditioning(planes=dict(zip(PLANES, drawn, strict=True)), prompt=prompt, styles=styles)
     flow = torch.stack(torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="xy"), -1) + 200 + shift
-    return Request(planes, prompt, style, flow, identity, impression)
+    return Request(conditioning=told, flow=flow, master=(704, 576), identity=identity, impression=impression)
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +35,15 @@ def pipeline(bundle):
 
 def stock(pipeline, model, settings, asked):
     """The stock pipeline on the same noise, planes, words and style."""
-    pipeline.set_ip_adapter_scale(settings.style_scale if asked.style is not None else 1.0)
-    embeds = model.style([asked.style])
+    pipeline.set_ip_adapter_scale(settings.style_scale)
+    told, words = conditions_of(model, settings, [asked]), asked.conditioning.prompt
+    with torch.no_grad():
+        embeds = model.denoiser.tell(told).style
     if settings.cfg_scale > 1:
         embeds = torch.cat([torch.zeros_like(embeds), embeds])
     image = pipeline(
-        prompt=asked.prompt,
-        image=asked.planes[None],
+        prompt=words,
+        image=told.planes,
         latents=noise_source(model, settings, asked).start()[None],
         num_inference_steps=settings.steps,
         guidance_scale=settings.cfg_scale,
@@ -49,18 +57,18 @@ def stock(pipeline, model, settings, asked):
 @pytest.mark.parametrize("cfg_scale", [1.0, 1.7])
 @pytest.mark.parametrize("style", [None, STYLE])
 def test_ddim_is_bit_equal_to_the_stock_pipeline(pipeline, model, cfg_scale, style):
-    settings = Settings(3, 6, "ddim", cfg_scale=cfg_scale, control_scale=0.8)
+    settings = Settings(seed=3, steps=6, scheduler="ddim", cfg_scale=cfg_scale, control_scale=0.8)
     asked = request(1, style=style)
     assert np.array_equal(sample(model, settings, [asked])[0].image, stock(pipeline, model, settings, asked))
 
 
 def test_words_planes_and_style_change_the_image(model):
-    settings = Settings(3, 4, "ddim")
+    settings = Settings(seed=3, scheduler="ddim")
     plain = sample(model, settings, [request(1)])[0].image
     others = [
         request(1, prompt="a poor quality rolled fingerprint, arch, ink sensor"),
         request(1, style=STYLE),
-        replace(request(1), planes=request(2).planes),
+        request(1, planes=2),
     ]
     for other in others:
         assert not np.array_equal(plain, sample(model, settings, [other])[0].image)
@@ -68,9 +76,9 @@ def test_words_planes_and_style_change_the_image(model):
 
 @pytest.mark.parametrize("scheduler", ["ddpm", "ddim", "dpmpp", "euler", "lcm", "tcd"])
 def test_a_batch_of_identities_and_styles_gives_what_each_gives_alone(model, scheduler):
-    settings = Settings(3, 4, scheduler, cfg_scale=1.5, shared_steps=2)
-    asked = [request(1), request(2, 1, "a fair quality fingerprint", STYLE), request(2, 0, "", 255 - STYLE)]
-    asked[0] = replace(asked[0], style=torch.full((64, 64), 9, dtype=torch.uint8))
+    settings = Settings(seed=3, scheduler=scheduler, cfg_scale=1.5, shared_steps=2)
+    even = torch.full((64, 64), 9, dtype=torch.uint8)
+    asked = [request(1, style=even), request(2, 1, "a fair quality fingerprint", STYLE), request(2, 0, "")]
     together = sample(model, settings, asked)
     for one, drawn in zip(asked, together, strict=True):
         alone = sample(model, settings, [one])[0].image
@@ -80,7 +88,7 @@ def test_a_batch_of_identities_and_styles_gives_what_each_gives_alone(model, sch
 def test_k_steps_share_noise(model):
     """K = 0: different impressions differ; K = all: the same planes give the same image; the count is recorded."""
     for shared, equal, count in ((0, False, 0), (2, False, 1), (4, True, 3)):
-        settings = Settings(3, 4, "tcd", shared_steps=shared, transport="none")
+        settings = Settings(seed=3, shared_steps=shared, transport="none")
         a, b = sample(model, settings, [request(1, 0), request(1, 1)])
         assert np.array_equal(a.image, b.image) == equal
         assert a.shared == count
@@ -88,7 +96,7 @@ def test_k_steps_share_noise(model):
 
 def test_sharing_draws_impressions_together(model):
     def distance(shared):
-        settings = Settings(3, 4, "lcm", shared_steps=shared, transport="none")
+        settings = Settings(seed=3, scheduler="lcm", shared_steps=shared, transport="none")
         a, b = sample(model, settings, [request(1, 0), request(1, 1)])
         return np.abs(a.image.astype(float) - b.image).mean()
 
@@ -96,6 +104,31 @@ def test_sharing_draws_impressions_together(model):
 
 
 def test_another_attempt_is_another_image(model):
-    settings = Settings(3, 4, "tcd", shared_steps=4)
+    settings = Settings(seed=3, shared_steps=4)
     first, again = request(1), replace(request(1), attempt=1)
     assert not np.array_equal(sample(model, settings, [first])[0].image, sample(model, settings, [again])[0].image)
+
+
+def grey(model, latents):
+    return ((model.codec.decode(latents[None])[0, 0] / 2 + 0.5).clamp(0, 1) * 255).numpy()
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "tcd", "ddpm", "euler", "dpmpp"])
+def test_a_canvas_that_is_kept_whole_comes_back(model, scheduler):
+    given = torch.randn(4, 16, 16, generator=torch.Generator().manual_seed(2))
+    asked = replace(request(1), canvas=Canvas(given, torch.ones(16, 16)))
+    drawn = sample(model, Settings(seed=3, scheduler=scheduler), [asked])[0].image
+    assert np.abs(drawn - grey(model, given)).mean() < 1.5
+
+
+def test_the_less_strength_the_nearer_to_what_was_given(model):
+    given = torch.randn(4, 16, 16, generator=torch.Generator().manual_seed(2))
+    truth = grey(model, given)
+
+    def off(strength, scheduler):
+        canvas = Canvas(given, torch.zeros(16, 16), strength)
+        drawn = sample(model, Settings(seed=3, scheduler=scheduler, steps=10), [replace(request(1), canvas=canvas)])
+        return np.abs(drawn[0].image - truth).mean()
+
+    for scheduler in ("ddim", "euler", "dpmpp", "ddpm"):
+        assert off(0.1, scheduler) < 0.6 * off(1.0, scheduler), scheduler

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, capture, capture_all
-from fpsynth.vocabulary import ACQUISITIONS, QUALITIES
+from fpsynth.slots import words_of
 from tests.impression import vortex
 
 PLAIN = CaptureSettings()
@@ -64,7 +64,7 @@ def test_minutiae_move_with_the_ridges(formula, seed):
             assert np.hypot(x - m.x, y - m.y) < 0.8
 
 
-@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+@pytest.mark.parametrize("acquisition", words_of("acquisition"))
 def test_flow_leads_back_to_the_master_minutiae(grown, acquisition):
     shot = capture(grown, replace(PLAIN, acquisition=acquisition), rng(11))
     assert shot.minutiae
@@ -111,7 +111,7 @@ def test_map_is_invertible_everywhere(formula, variation):
         assert area.max() < 2.0 * 4
 
 
-@pytest.mark.parametrize("quality", QUALITIES)
+@pytest.mark.parametrize("quality", words_of("quality"))
 def test_no_variation_is_the_same_capture_again(grown, quality):
     still = replace(PLAIN, variation=0.0, quality=quality)
     assert same(capture(grown, still, rng(1)), capture(grown, still, rng(2)))
@@ -127,7 +127,7 @@ def test_a_capture_is_the_same_alone_and_in_a_batch(grown, formula):
     fingers = [grown, formula, grown, grown, formula]
     settings = [
         replace(PLAIN, acquisition=a, quality=q, variation=v)
-        for a, q, v in zip(ACQUISITIONS, QUALITIES, (0.0, 0.5, 1.0, 1.0, 2.0), strict=True)
+        for a, q, v in zip(words_of("acquisition"), words_of("quality"), (0.0, 0.5, 1.0, 1.0, 2.0), strict=True)
     ]
     batch = capture_all(fingers, settings, [rng(i) for i in range(5)])
     for i, shot in enumerate(batch):
@@ -151,7 +151,7 @@ def test_variation_spreads_placement(grown):
 
 
 def test_truth_only_in_contact_and_frame(grown):
-    for acquisition in ACQUISITIONS:
+    for acquisition in words_of("acquisition"):
         shot = capture(grown, replace(PLAIN, acquisition=acquisition, quality="fair"), rng(4))
         inner = ndimage.uniform_filter(shot.contact.numpy(), 9, mode="constant") > 0.6
         assert all(inner[round(m.y), round(m.x)] for m in shot.minutiae)
@@ -196,14 +196,14 @@ def test_quality_word_lowers_the_truth_quality(grown):
         shots = [capture(grown, replace(PLAIN, quality=quality), rng(s)) for s in range(6)]
         return np.mean([m.quality for s in shots for m in s.minutiae])
 
-    means = [legible(q) for q in QUALITIES]
+    means = [legible(q) for q in words_of("quality")]
     assert means == sorted(means, reverse=True)
     assert means[0] > 85
     assert means[-1] < 65
 
 
 def test_planes_stay_in_their_ranges(grown):
-    for seed, quality in enumerate(QUALITIES):
+    for seed, quality in enumerate(words_of("quality")):
         shot = capture(grown, CaptureSettings(320, 448, 500, "slap", quality), rng(seed))
         for name, low in {"ridges": -1, "contact": 0, "pressure": 0, "moisture": -1, "wear": 0}.items():
             plane = getattr(shot, name)

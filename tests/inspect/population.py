@@ -41,11 +41,13 @@ def row(identity: int, impression: int) -> Row:
         identity=identity,
         impression=impression,
         subject=identity,
-        pattern=PATTERNS[identity % 6],
-        acquisition="plain",
-        sensor="optical",
-        quality="good",
-        skin="normal",
+        words={
+            "pattern": PATTERNS[identity % 6],
+            "acquisition": "plain",
+            "sensor": "optical",
+            "quality": "good",
+            "skin": "normal",
+        },
         prompt="a good quality plain fingerprint",
         seed=identity,
         minutiae=minutiae,
@@ -63,7 +65,9 @@ def build(
     """Write the population, changed, as a finished dataset: identities 0 to 3 in train, 4 and 5 in test."""
     rows = change([row(i, k) for i in range(IDENTITIES) for k in range(IMPRESSIONS)])
     recipe = recipe_yaml(Recipe(identities=IDENTITIES, impressions=IMPRESSIONS))
-    spec = DatasetSpec("p", SHARDS, form, tuple(sidecars), {"recipe": "abc"}, recipe)
+    spec = DatasetSpec(
+        name="p", splits=SHARDS, format=form, sidecars=tuple(sidecars), provenance={"recipe": "abc"}, recipe=recipe
+    )
     writer = DatasetWriter(root, spec)
     writer.prepare()
     for index in writer.missing():

@@ -181,7 +181,7 @@ def test_labels_with_gaps(tmp_path: Path) -> None:
 
 
 def test_pattern_differs_inside_an_identity(tmp_path: Path) -> None:
-    build(tmp_path / "o", change_one(2, 2, lambda r: dataclasses.replace(r, pattern="arch")))
+    build(tmp_path / "o", change_one(2, 2, lambda r: dataclasses.replace(r, words={**r.words, "pattern": "arch"})))
     assert "pattern" in found(look(tmp_path / "o"), "labels")[0]
 
 
@@ -213,6 +213,16 @@ def test_class_shares_that_are_off(arches: int, faults: int) -> None:
     found = list(check_shares(share_figures(word_counts(records), asked)))
     assert len(found) == faults
     assert all("pattern: arch is 11.0% where 3.7% was asked for" in str(fault) for fault in found)
+
+
+def test_words_that_a_sensor_cannot_have_are_not_asked_for() -> None:
+    recipe = {
+        "prompt": {"sensor": {"optical": 0.5, "latent": 0.3, "ink": 0.2}, "surface": {"glass": 0.4, "card": 0.6}},
+        "finger": {"pattern": {"whorl": 1.0}},
+    }
+    asked = asked_shares(recipe, [])
+    assert asked["surface"] == pytest.approx({"glass": 0.12, "card": 0.3, "other": 0.58})
+    assert asked["pattern"] == {"whorl": 1.0}
 
 
 def test_class_shares_of_many_identities() -> None:
@@ -249,9 +259,7 @@ def test_swapped_labels(tmp_path: Path) -> None:
 def test_two_identities_that_share_a_finger(tmp_path: Path) -> None:
     def share(rows: Rows) -> Rows:
         return [
-            dataclasses.replace(
-                row(2, r.impression + 3), identity=5, impression=r.impression, subject=5, pattern=r.pattern
-            )
+            dataclasses.replace(row(2, r.impression + 3), identity=5, impression=r.impression, subject=5, words=r.words)
             if r.identity == 5
             else r
             for r in rows

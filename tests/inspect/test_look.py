@@ -20,7 +20,6 @@ from fpsynth.inspect.measure import matching
 from fpsynth.inspect.measure.dataset import _sample
 from fpsynth.inspect.measure.image import deep
 from fpsynth.inspect.measure.record import Record
-from fpsynth.inspect.source import open_source
 from tests.inspect.population import IDENTITIES, IMPRESSIONS, build, row
 from tests.prints import planted
 
@@ -235,35 +234,7 @@ def test_without_the_extra_our_own_extractor_is_used_and_named(
     assert inspect_path(dataset, QUICK).figures["judges"] == {}
 
 
-def test_a_large_row_group_is_not_held_as_a_whole(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0)
-    rows = [{"image": {"bytes": noise.bytes(4000), "path": None}, "label": i} for i in range(10_000)]
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet", row_group_size=10_000)
-    del rows
-    (unit,), before = open_source(tmp_path, None).units, pa.total_allocated_bytes()
-    held = [pa.total_allocated_bytes() - before for _ in unit.read()]
-    assert len(held) == 10_000 and max(held) < 20_000_000
-
-
 def test_a_few_huge_identities_stay_within_the_limit() -> None:
     records = [Record(0, i, str(i), str(i % 3), i, 1, 1, 500, 0, 0, str(i)) for i in range(900)]
     (numbers,) = _sample(records, 30).values()
     assert len({i % 3 for i in numbers}) == 2 and 30 <= len(numbers) <= 60
-
-
-def test_a_large_parquet_file_is_cut_between_its_row_groups(tmp_path: Path) -> None:
-    small = [png(row(i, 0)) for i in range(4)]
-    rows = [
-        {"image": {"bytes": small[i % 4], "path": None}, "identity": i // 2, "impression": i % 2} for i in range(700)
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet", row_group_size=100)
-    units = open_source(tmp_path, None).units
-    assert [unit.count() for unit in units] == [300, 300, 100]
-    assert len({unit.digest() for unit in units}) == 3
-    read = [item.identity for unit in units for item in unit.read()]
-    assert read == [str(i // 2) for i in range(700)]
-    content = bytearray((tmp_path / "x.parquet").read_bytes())
-    before = [unit.digest() for unit in units]
-    content[len(content) // 2] ^= 1
-    (tmp_path / "x.parquet").write_bytes(content)
-    assert [a == b for a, b in zip(before, (unit.digest() for unit in units), strict=True)] == [True, False, True]

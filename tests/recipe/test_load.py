@@ -171,12 +171,66 @@ def test_options_replace_values(recipe):
 
 
 def test_deterministic_sampler_with_shared_steps_is_a_notice(recipe):
-    text = "identities: 2\nimpressions: 2\nsampling: {scheduler: ddim, steps: 20, shared_noise_steps: 4}\n"
+    text = (
+        "identities: 2\nimpressions: 2\nsampling: {student: none, scheduler: ddim, steps: 20, shared_noise_steps: 4}\n"
+    )
     assert load_recipe(recipe(text)).notices == (
-        "recipe.yaml:3:60: sampling.shared_noise_steps: ddim draws no noise between its steps: "
+        "recipe.yaml:3:75: sampling.shared_noise_steps: ddim draws no noise between its steps: "
         "only the initial noise is shared",
     )
     assert load_recipe(recipe(text.replace("ddim", "ddpm"))).notices == ()
+
+
+def test_a_model_is_sampled_as_its_folder_says(recipe):
+    """The bundled student's folder names TCD, the model's own DDIM; whoever asks for another is told, and gets it."""
+    text = "identities: 2\nimpressions: 2\nsampling: {%s}\n"
+    asked = {"steps: 4": "tcd", "student: none": "ddim", "scheduler: default": "tcd", "scheduler: lcm": "lcm"}
+    loaded = {key: load_recipe(recipe(text % key)) for key in asked}
+    assert {key: one.recipe.sampling.scheduler for key, one in loaded.items()} == asked
+    assert {key for key, one in loaded.items() if one.notices} == {"scheduler: lcm"}
+    assert "learnt to be sampled by tcd, not by lcm" in loaded["scheduler: lcm"].notices[0]
+    again = load_recipe(recipe(recipe_yaml(loaded["steps: 4"].recipe)))
+    assert again.recipe == loaded["steps: 4"].recipe
+    assert load_recipe(recipe(text % "model: virtual")).recipe.sampling.scheduler is None
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("scheduler: lcm, eta: 0.2", r"sampling\.eta: lcm has no choice of it; ddim and tcd have"),
+        ("eta: 2", r"sampling\.eta: must be at most 1, not 2"),
+        ("student: swift", r"sampling\.student: .* has no student 'swift'; it has: default"),
+    ],
+)
+def test_sampling_that_cannot_be(recipe, key, told):
+    with pytest.raises(UserError, match=told):
+        load_recipe(recipe(f"identities: 2\nimpressions: 2\nsampling: {{{key}}}\n"))
+
+
+def test_what_the_model_never_saw_is_told(recipe):
+    text = "identities: 2\nimpressions: 2\nimage: {width: 512, height: 256, ppi: 1000}\n"
+    told = " ".join(load_recipe(recipe(text)).notices)
+    assert "image.height: the model never saw images of 256 pixels" in told
+    assert "image.ppi: the model never saw prints at 1000 ppi" in told
+    assert "width" not in told
+    assert not load_recipe(recipe(text + "sampling: {model: virtual}\n")).notices
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("surface: glass", "glass is left out: only latent prints have it"),
+        ("surface: card, sensor: null", "card is left out: only latent or ink prints have it"),
+        ("surface: metal, sensor: {ink: 1, latent: 0}", "metal is left out: only latent prints have it"),
+        ("surface: card, sensor: ink", None),
+        ("surface: {glass: 0, card: 1}, sensor: ink", None),
+        ("surface: glass, sensor: {optical: 0.9, latent: 0.1}", None),
+    ],
+)
+def test_a_surface_that_no_sensor_can_have_is_a_notice(recipe, words, told):
+    loaded = load_recipe(recipe(f"identities: 2\nimpressions: 2\nprompt: {{{words}}}\n"))
+    line = f"recipe.yaml:3:19: prompt.surface: {told}, and prompt.sensor asks for none"
+    assert loaded.notices == ((line,) if told else ())
 
 
 def test_styles_are_found_from_the_recipes_folder(tmp_path, monkeypatch):

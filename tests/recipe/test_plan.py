@@ -7,6 +7,7 @@ import pytest
 
 from fpsynth.recipe import Recipe, make_plan
 from fpsynth.recipe.summary import summary
+from fpsynth.slots import SLOTS
 from fpsynth.vocabulary import NATURAL_SHARES
 
 WORDS = {
@@ -98,17 +99,53 @@ def test_classes_are_as_frequent_in_each_split():
 
 def test_words_keep_to_their_shares_and_are_independent():
     found = rows(make_plan(recipe(1000, 4)))
-    joint = Counter((row.acquisition, row.sensor, row.quality) for row in found)
+    joint = Counter(tuple(row.words[slot] for slot in ("acquisition", "sensor", "quality")) for row in found)
     for acquisition, a in WORDS["capture"]["acquisition"].items():
         for sensor, s in WORDS["prompt"]["sensor"].items():
             for quality, q in WORDS["prompt"]["quality"].items():
                 assert joint[acquisition, sensor, quality] / len(found) == pytest.approx(a * s * q, abs=0.025)
 
 
+SPOKEN = {
+    "seed": 7,
+    "capture": {"acquisition": {"plain": 0.5, "rolled": 0.3, "slap": 0.2}},
+    "prompt": {
+        "sensor": {"latent": 0.7, "optical": 0.3},
+        "quality": {"excellent": 0.2, "good": 0.3, "fair": 0.3, "poor": 0.2},
+        "skin": {"normal": 0.4, "dry": 0.3, "wet": 0.3},
+        "pressure": {"light": 0.3, "normal": 0.3, "firm": 0.4},
+        "surface": dict.fromkeys(("glass", "card", "plastic", "metal", "paper"), 0.2),
+    },
+}
+DRAWN = [
+    ("excellent", "rolled", "right_loop", "optical", "normal", "light", None),
+    ("fair", "slap", "right_loop", "latent", "normal", "firm", "paper"),
+    ("excellent", "rolled", "right_loop", "latent", "wet", "firm", "glass"),
+    ("fair", "plain", "tented_arch", "latent", "normal", "firm", "plastic"),
+    ("fair", "plain", "tented_arch", "latent", "normal", "light", "card"),
+    ("excellent", "plain", "tented_arch", "latent", "normal", "normal", "glass"),
+]
+
+
+def test_every_word_has_a_draw_of_its_own_that_never_changes(monkeypatch):
+    asked = recipe(2, 3, splits="train", **SPOKEN)
+    assert [tuple(row.words.values()) for row in rows(make_plan(asked))] == DRAWN
+    monkeypatch.setitem(SLOTS, "acquisition", replace(SLOTS["acquisition"], draw=9))
+    others = [tuple(row.words[slot] for slot in SLOTS if slot != "acquisition") for row in rows(make_plan(asked))]
+    assert others == [(quality, *rest) for quality, _, *rest in DRAWN]
+
+
+def test_a_surface_is_said_of_latent_and_ink_prints_alone():
+    sensors = dict.fromkeys(("optical", "latent", "ink"), 1 / 3)
+    plan = make_plan(recipe(60, 4, prompt={"sensor": sensors, "surface": {"glass": 0.5, "card": 0.5}}))
+    found = {(row.words["sensor"], row.words["surface"]) for row in rows(plan)}
+    assert found == {("optical", None), ("latent", "glass"), ("latent", "card"), ("ink", "card"), ("ink", None)}
+
+
 def test_left_out_slots_are_none():
     row = rows(make_plan(recipe(1, 1, prompt={"sensor": None, "quality": None, "skin": None})))[0]
-    assert (row.sensor, row.quality, row.skin, row.pressure, row.surface) == (None,) * 5
-    assert row.words["pattern"] == row.who.pattern
+    assert row.words == dict.fromkeys(SLOTS) | {"acquisition": "plain", "pattern": row.who.pattern}
+    assert tuple(row.words) == tuple(SLOTS)
 
 
 def test_ten_fingers_make_a_subject_and_stay_in_one_split():
@@ -141,7 +178,7 @@ def test_the_draws_are_those_of_every_dataset_ever_made():
         ("whorl", "train"),
         ("right_loop", "train"),
     ]
-    assert [(first[0, k].sensor, first[0, k].acquisition) for k in range(4)] == [
+    assert [(first[0, k].words["sensor"], first[0, k].words["acquisition"]) for k in range(4)] == [
         ("ink", "plain"),
         ("capacitive", "rolled"),
         ("capacitive", "plain"),
@@ -154,5 +191,5 @@ def test_the_summary_counts_the_rows():
     facts = summary(plan)
     assert facts["images"] == 160 == sum(split["images"] for split in facts["splits"].values())
     assert facts["shards"] == len(plan.shards) == sum(split["shards"] for split in facts["splits"].values())
-    assert facts["images_by"]["sensor"] == dict(Counter(row.sensor for row in rows(plan)))
+    assert facts["images_by"]["sensor"] == dict(Counter(row.words["sensor"] for row in rows(plan)))
     assert sum(facts["identities_by_pattern"].values()) == 40

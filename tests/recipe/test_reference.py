@@ -12,6 +12,12 @@ def test_the_page_is_up_to_date():
     assert PAGE.read_text() == reference(), "run: python -m fpsynth.recipe.reference > docs/recipe.md"
 
 
+def test_null_is_told_where_a_key_has_no_word_of_its_own_for_it():
+    lines = {line.split("|")[1].strip(" `"): line for line in reference().splitlines() if line.startswith("| `")}
+    assert "null" in lines["prompt.sensor"] and "null" in lines["prompt.text"]
+    assert "null" not in lines["finger.pattern"]
+
+
 def test_every_key_is_on_the_page():
     text = reference()
     for name, field in Recipe.model_fields.items():

@@ -12,7 +12,7 @@ from fpsynth.impression import CaptureSettings, capture, capture_all
 from fpsynth.sensor import draw_device, render, render_all
 from fpsynth.sensor.chance import Chance
 from fpsynth.sensor.touch import touch
-from fpsynth.vocabulary import QUALITIES, SENSORS, SURFACES
+from fpsynth.slots import words_of
 
 nist = pytest.mark.skipif(not available(), reason="nbis-python is not installed")
 
@@ -36,14 +36,14 @@ def image_of(impression, sensor, device=3, noise=4):
     return render(impression, draw_device(sensor, rng(device)), rng(noise))
 
 
-@pytest.mark.parametrize("sensor", SENSORS)
+@pytest.mark.parametrize("sensor", words_of("sensor"))
 def test_ridges_are_dark(pressed, sensor):
     grey = image_of(pressed, sensor).float()
     inside = pressed.contact > 0.99
     assert grey[inside & (pressed.ridges > 0.6)].mean() < grey[inside & (pressed.ridges < -0.6)].mean() - 8
 
 
-@pytest.mark.parametrize("sensor", SENSORS)
+@pytest.mark.parametrize("sensor", words_of("sensor"))
 def test_same_draws_same_bytes(pressed, sensor):
     first = image_of(pressed, sensor)
     assert first.dtype == torch.uint8 and first.shape == (512, 512)
@@ -53,9 +53,9 @@ def test_same_draws_same_bytes(pressed, sensor):
 
 def test_an_image_is_the_same_alone_and_in_a_batch(finger):
     """All kinds together, two devices of each, captures of all qualities."""
-    settings = [CaptureSettings(256, 256, 250, quality=QUALITIES[i % 5]) for i in range(12)]
+    settings = [CaptureSettings(256, 256, 250, quality=words_of("quality")[i % 5]) for i in range(12)]
     prints = capture_all([finger] * 12, settings, [rng(i) for i in range(12)])
-    devices = [draw_device(SENSORS[i % 6], rng(i)) for i in range(12)]
+    devices = [draw_device(words_of("sensor")[i % 6], rng(i)) for i in range(12)]
     images = render_all(prints, devices, [rng(i) for i in range(12)])
     assert images.dtype == torch.uint8 and images.shape == (12, 256, 256)
     for i, image in enumerate(images):
@@ -63,7 +63,7 @@ def test_an_image_is_the_same_alone_and_in_a_batch(finger):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("sensor", SENSORS)
+@pytest.mark.parametrize("sensor", words_of("sensor"))
 def test_renders_on_a_gpu_look_like_those_on_the_cpu(sensor):
     """The same capture and device; noise differs, so means, spread and what is dark are compared."""
     greys, truths = [], []
@@ -79,7 +79,7 @@ def test_renders_on_a_gpu_look_like_those_on_the_cpu(sensor):
     assert np.corrcoef(greys[0].flatten(), greys[1].flatten())[0, 1] > 0.5
 
 
-@pytest.mark.parametrize("sensor", SENSORS)
+@pytest.mark.parametrize("sensor", words_of("sensor"))
 def test_devices_differ_more_than_captures(pressed, sensor):
     """Two devices are farther apart in grey level or background than two images of one device."""
     away = pressed.contact < 0.01
@@ -137,9 +137,18 @@ def test_load_fills_from_crests_to_valleys(finger):
 
 
 def test_latent_prints_lie_on_their_surface():
-    assert {draw_device("latent", rng(0), surface).surface for surface in SURFACES} == set(SURFACES)
-    assert draw_device("ink", rng(0)).surface == "card"
+    surfaces = words_of("surface")
+    assert {draw_device("latent", rng(0), surface).surface for surface in surfaces} == set(surfaces)
+    assert draw_device("ink", rng(0)).surface == draw_device("ink", rng(0), "glass").surface == "card"
     assert draw_device("optical", rng(0)).surface is None
+
+
+@pytest.mark.parametrize("sensor", words_of("sensor"))
+def test_being_told_a_surface_moves_no_other_draw(sensor):
+    free, told = rng(0), rng(0)
+    one, other = draw_device(sensor, free), draw_device(sensor, told, "metal")
+    assert (one.parameters, one.seed) == (other.parameters, other.seed)
+    assert free.bit_generator.state == told.bit_generator.state
 
 
 @pytest.mark.parametrize(("sensor", "surface"), [("radar", None), ("latent", "water")])

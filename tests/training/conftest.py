@@ -2,9 +2,10 @@
 
 import pytest
 
+from fpsynth.diffusion.codec import KLCodec
 from fpsynth.training.denoiser import run_denoiser
 from fpsynth.training.latents import encode_bank
-from tests.training.tiny import denoiser_settings, quiet, wave_autoencoder, wave_bank
+from tests.training.tiny import QUIET, denoiser_settings, quiet, wave_autoencoder, wave_bank
 
 
 @pytest.fixture(scope="session")
@@ -24,11 +25,11 @@ def vae(home, bank):
 
 @pytest.fixture(scope="session")
 def source(bank, vae):
-    return encode_bank(bank, vae, "cpu", quiet)
+    return encode_bank(bank, KLCodec(vae), "cpu", quiet)
 
 
 @pytest.fixture(scope="session")
 def model(home, bank, vae):
     """The model directory of a denoiser that has learnt the waves for a moment."""
-    run_denoiser(denoiser_settings(home), bank, home / "denoiser", "cpu", quiet)
+    run_denoiser(denoiser_settings(home), bank, home / "denoiser", "cpu", QUIET)
     return home / "denoiser" / "model"

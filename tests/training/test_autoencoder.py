@@ -11,19 +11,15 @@ from diffusers import AutoencoderKL
 from pydantic import ValidationError
 from torch import Tensor
 
+from fpsynth.diffusion.codec import KLCodec
+from fpsynth.diffusion.codec.block_pca import fit_block_pca
+from fpsynth.diffusion.codec.closed_form import read_encoder, write_encoder
 from fpsynth.errors import UserError
-from fpsynth.training.autoencoder import (
-    AutoencoderSettings,
-    decode,
-    encode,
-    new_autoencoder,
-    reconstruction_loss,
-    run_autoencoder,
-)
-from fpsynth.training.block_pca import fit_block_pca
-from fpsynth.training.closed_form import read_encoder, write_encoder
-from fpsynth.training.group_norm import FastGroupNorm, fast_group_norm
-from fpsynth.training.loop import LoopSettings
+from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder, run_autoencoder
+from fpsynth.training.autoencoder.autoencoder import reconstruction_loss
+from fpsynth.training.loop import LoopSettings, fast_group_norm
+from fpsynth.training.loop.group_norm import FastGroupNorm
+from tests.training.tiny import QUIET, Cut, cut_at
 
 
 def waves(count: int, size: int) -> Tensor:
@@ -81,7 +77,7 @@ def test_encoder_is_the_principal_component_analysis(blocks: tuple[int, ...], ch
 def test_latents_are_centred_and_scaled_to_one() -> None:
     images = waves(6, 96)
     vae = new_autoencoder(settings(), images)
-    latents = encode(vae, images)
+    latents = KLCodec(vae).encode(images)
     assert latents.shape == (6, 4, 24, 24)
     assert latents.mean((0, 2, 3)).abs().max() < 1e-4
     assert float(latents.std()) == pytest.approx(1, abs=0.01)
@@ -95,18 +91,18 @@ def test_encoder_survives_saving_and_is_recognised(tmp_path: Path) -> None:
     assert transform is not None
     with torch.no_grad():
         slow = vae.encode(images).latent_dist.mode() * vae.config.scaling_factor
-    assert (encode(vae, images) - slow).abs().max() < 1e-3
+    assert (KLCodec(vae).encode(images) - slow).abs().max() < 1e-3
     vae.encoder.mid_block.resnets[0].conv2.weight.data[0, 0, 1, 1] = 0.5
     assert read_encoder(vae) is None
     with torch.no_grad():
         changed = vae.encode(images).latent_dist.mode() * vae.config.scaling_factor
-    assert torch.equal(encode(vae, images), changed)
+    assert torch.equal(KLCodec(vae).encode(images), changed)
 
 
 def test_half_of_a_picture_keeps_its_latents() -> None:
     images = waves(1, 64)
     vae = new_autoencoder(settings(), images)
-    assert torch.allclose(encode(vae, images)[..., 8:], encode(vae, images[..., 32:]), atol=1e-5)
+    assert torch.allclose(KLCodec(vae).encode(images)[..., 8:], KLCodec(vae).encode(images[..., 32:]), atol=1e-5)
 
 
 def test_shapes_that_cannot_hold_the_transform_are_refused() -> None:
@@ -145,10 +141,10 @@ def test_loss_is_error_plus_error_of_gradients() -> None:
 def test_a_run_learns_and_leaves_a_loadable_autoencoder(tmp_path: Path) -> None:
     images = waves(8, 512)
     plan = settings(steps=80, batch=8, learning_rate=6e-3, ema=0.9)
-    run_autoencoder(plan, MemoryBank(images), tmp_path, "cpu", lambda _: None)  # type: ignore[arg-type]
+    run_autoencoder(plan, MemoryBank(images), tmp_path, "cpu", QUIET)  # type: ignore[arg-type]
     images = images[..., :64, :64]
     vae = AutoencoderKL.from_pretrained(tmp_path / "vae")
-    decoded = decode(vae, encode(vae, images))
+    decoded = KLCodec(vae).decode(KLCodec(vae).encode(images)).clamp(-1, 1)
     blocks = F.avg_pool2d(images, 4)
     error = (decoded - images).square().mean()
     assert error < 0.25 * (F.interpolate(blocks, scale_factor=4.0) - images).square().mean()
@@ -160,18 +156,11 @@ def test_a_run_learns_and_leaves_a_loadable_autoencoder(tmp_path: Path) -> None:
 def test_a_cut_off_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     bank, plan = MemoryBank(waves(4, 512)), settings()
 
-    class Cut(Exception):
-        pass
-
-    def cut(line: str) -> None:
-        if line.startswith("step 4"):
-            raise Cut
-
-    run_autoencoder(plan, bank, tmp_path / "whole", "cpu", lambda _: None)  # type: ignore[arg-type]
+    run_autoencoder(plan, bank, tmp_path / "whole", "cpu", QUIET)  # type: ignore[arg-type]
     often = settings(checkpoint_minutes=1e-9)
     with pytest.raises(Cut):
-        run_autoencoder(often, bank, tmp_path / "cut", "cpu", cut)  # type: ignore[arg-type]
-    run_autoencoder(often, bank, tmp_path / "cut", "cpu", lambda _: None)  # type: ignore[arg-type]
+        run_autoencoder(often, bank, tmp_path / "cut", "cpu", cut_at(4))  # type: ignore[arg-type]
+    run_autoencoder(often, bank, tmp_path / "cut", "cpu", QUIET)  # type: ignore[arg-type]
     whole, cut_off = (AutoencoderKL.from_pretrained(tmp_path / run / "vae") for run in ("whole", "cut"))
     for ours, theirs in zip(whole.parameters(), cut_off.parameters(), strict=True):
         assert torch.equal(ours, theirs)

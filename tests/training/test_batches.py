@@ -3,20 +3,19 @@
 import pytest
 import torch
 
+from fpsynth.diffusion.codec import KLCodec
 from fpsynth.errors import UserError
-from fpsynth.training.autoencoder import encode
 from fpsynth.training.batches import (
     Crop,
     CropSettings,
     DropSettings,
-    check_grid,
     draw_batch,
     draw_prompt,
     gather,
     words_of,
 )
+from fpsynth.training.denoiser.lessons import check_grid
 from fpsynth.training.loop import step_generator
-from fpsynth.training.preview import linear_decoder
 from fpsynth.training.stream import to_signed
 
 NOTHING = DropSettings(slot=0, rare_slot=0, prompt=0, control=0, style=0)
@@ -25,7 +24,7 @@ NOTHING = DropSettings(slot=0, rare_slot=0, prompt=0, control=0, style=0)
 def test_latents_and_planes_show_the_same_place(source, vae):
     crops = [Crop(17, False, 64, 128), Crop(17, True, 64, 128), Crop(37, True, 256, 0)]
     latents, planes = gather(source, crops, 128)
-    images = linear_decoder(vae)(latents)[:, 0]
+    images = KLCodec(vae).sketch(latents)[:, 0]
     for image, wave, crop in zip(images, planes[:, 0], crops, strict=True):
         sign = -1 if source.bank.labels[crop.index].sensor == "ink" else 1
         assert sign * correlation(image, wave) > 0.7
@@ -40,7 +39,7 @@ def correlation(a, b):
 
 def test_mirrored_latents_are_those_of_the_mirror_image(source, vae):
     image = to_signed(source.bank.image(5))[None, None]
-    expected = encode(vae, image.flip(-1))[0, :, :32, :32]
+    expected = KLCodec(vae).encode(image.flip(-1))[0, :, :32, :32]
     assert torch.allclose(source.crop(5, True, 0, 0, 128), expected, atol=2e-3)
 
 
@@ -73,6 +72,6 @@ def test_whole_images_come_last_and_fewer():
 
 
 def test_a_crop_that_the_u_net_cannot_halve_is_refused():
-    check_grid(4, 64, 5)
+    check_grid(64, 64)
     with pytest.raises(UserError, match=r"crops\.size 64 is no multiple of 128"):
-        check_grid(8, 64, 5)
+        check_grid(64, 128)

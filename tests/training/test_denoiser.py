@@ -2,12 +2,14 @@
 
 import json
 
+import pytest
 import torch
 
+from fpsynth.diffusion.denoiser.unet.adapter import attach, base_state, is_adapter, plain_unet
 from fpsynth.diffusion.model import load_model
-from fpsynth.training.adapter import attach, base_state, is_adapter
 from fpsynth.training.batches import DropSettings, draw_batch
-from fpsynth.training.denoiser import multiscale, network_of, new_parts, plain_unet
+from fpsynth.training.denoiser.denoiser import new_model
+from fpsynth.training.denoiser.job import multiscale
 from fpsynth.training.loop import step_generator
 from tests.training.tiny import denoiser_settings
 
@@ -17,8 +19,8 @@ def test_learns_and_leaves_a_model_that_loads(home, model):
     curve = [json.loads(line)["loss"] for line in lines]
     assert curve[-1] < 0.75 * curve[0]
     loaded = load_model(model, dtype=torch.float32)
-    assert loaded.factor == 4
-    assert loaded.unet.config.in_channels == 4
+    assert loaded.codec.factor == 4
+    assert loaded.denoiser.channels == 4
 
 
 def test_the_model_is_the_moving_average(home, model):
@@ -26,51 +28,61 @@ def test_the_model_is_the_moving_average(home, model):
     from safetensors.torch import load_file
 
     checkpoint = load_file(home / "denoiser" / "checkpoint.safetensors")
-    loaded = dict(load_model(model, dtype=torch.float32).controlnet.named_parameters())
+    loaded = dict(load_model(model, dtype=torch.float32).denoiser.controlnet.named_parameters())
     for name, weight in load_file(home / "denoiser" / "final" / "controlnet.safetensors").items():
         assert torch.equal(weight, checkpoint[f"average/controlnet.{name}"])
         assert torch.equal(weight.half().float(), loaded[name])
 
 
-def test_zero_style_is_the_base_model(home, source):
+@pytest.fixture
+def denoiser(home):
+    return new_model(denoiser_settings(home)).denoiser
+
+
+def test_zero_style_is_the_base_model(denoiser, source):
     """An embedding of zeros must change nothing, whatever the adapter's weights are."""
-    parts = new_parts(denoiser_settings(home), source)
-    network = network_of(parts)
     batch = draw_batch(source, step_generator(0, 0), 2, 64, DropSettings(style=1.0))
     with torch.no_grad():
-        for name, weight in parts.unet.named_parameters():
+        for name, weight in denoiser.unet.named_parameters():
             if is_adapter(name) and weight.requires_grad:
                 weight.add_(torch.randn(weight.shape))
-        words = network.words(batch)
+        told = denoiser.tell(batch.conditions)
         t, z = torch.tensor([500, 20]), torch.randn(batch.latents.shape)
-        down, mid = network.control(z, t, words, batch)
-        styled = network.velocity(z, t, words, (down, mid))
-        told = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
-        plain = plain_unet(parts.unet)(z, t, words.text, **told).sample
+        down, mid = denoiser.control(told, z, t)
+        styled = denoiser.predict(told, z, t, (down, mid))
+        added = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
+        plain = plain_unet(denoiser.unet)(z, t, told.text, **added).sample
     assert torch.allclose(styled, plain, atol=1e-5)
-    assert not any(is_adapter(name) for name in base_state(parts.unet))
+    assert not any(is_adapter(name) for name in base_state(denoiser.unet))
 
 
-def test_dropped_control_silences_the_planes(home, source):
-    network = network_of(new_parts(denoiser_settings(home), source))
+def test_dropped_control_silences_the_planes(denoiser, source):
     batch = draw_batch(source, step_generator(0, 0), 4, 64, DropSettings(control=0.5))
     assert 0 < int(batch.control.sum()) < 4
     with torch.no_grad():
-        words = network.words(batch)
-        down, mid = network.control(batch.latents, torch.tensor([1, 2, 3, 4]), words, batch)
+        told = denoiser.tell(batch.conditions)
+        down, mid = denoiser.control(told, batch.latents, torch.tensor([1, 2, 3, 4]))
     for residual in (*down, mid):
         heard = residual.abs().amax((1, 2, 3)) > 0
         assert heard.tolist() == batch.control.tolist()
 
 
-def test_attach_follows_the_stock_order(home, source):
+def test_attach_follows_the_stock_order(denoiser):
     """The n-th pair belongs to the n-th cross-attention of unet.attn_processors and starts as its text's."""
-    parts = new_parts(denoiser_settings(home), source)
-    attach(parts.unet, 128)
-    for name, processor in parts.unet.attn_processors.items():
+    attach(denoiser.unet, 128)
+    for name, processor in denoiser.unet.attn_processors.items():
         if hasattr(processor, "to_k_ip"):
-            text = parts.unet.get_submodule(name.removesuffix(".processor")).to_k.weight
+            text = denoiser.unet.get_submodule(name.removesuffix(".processor")).to_k.weight
             assert torch.equal(processor.to_k_ip[0].weight, text)
+
+
+def test_style_images_are_encoded_alike_alone_and_together(denoiser, source):
+    batch = draw_batch(source, step_generator(0, 0), 3, 64, DropSettings(style=0.5))
+    with torch.no_grad():
+        alone = denoiser.tell(batch.conditions).style
+    together = denoiser.tell(batch.conditions).style
+    assert together.requires_grad and torch.allclose(alone, together, atol=1e-5)
+    assert (alone.abs().sum((1, 2)) > 0).tolist() == batch.styled.tolist()
 
 
 def test_multiscale_loss_counts_what_is_slow():

@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from fpsynth.console import Console
 from fpsynth.embedding.embedder import load_embedder
 from fpsynth.embedding.network import CROP, DIRECTIONS, SIZE, EmbeddingNetwork, aligned, corrected, normalised
 from fpsynth.errors import UserError
@@ -16,6 +17,7 @@ from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, capture
 from fpsynth.recipe.document import read_document
 from fpsynth.recipe.validate import validate
+from fpsynth.training import run
 from fpsynth.training.embedding import (
     LOOPS,
     EmbeddingSettings,
@@ -29,13 +31,16 @@ from fpsynth.training.embedding import (
     seen_off,
 )
 from fpsynth.training.prints import PrintSettings, pose_in, render_prints
-from fpsynth.training.run import train
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "train" / "embedding.yaml"
 POSE = torch.tensor([[120.0, 140.0, 0.3], [131.0, 118.0, -0.2]])
 
 
 @pytest.fixture(scope="module")
+def train(recipe, overrides, out):
+    run.train("embedding", run.Order(recipe=recipe, overrides=overrides, out=out, device="cpu"), Console("quiet"))
+
+
 def scene():
     """Two smooth pictures (2, 1, 256, 256)."""
     noise = torch.randn(2, 1, SIZE // 8, SIZE // 8, generator=torch.Generator().manual_seed(1))
@@ -172,7 +177,7 @@ def recipe(tmp_path):
 
 
 def test_the_stage_learns_and_its_network_loads(tmp_path):
-    train("embedding", recipe(tmp_path), (), tmp_path / "run", "cpu", lambda text: None)
+    train(recipe(tmp_path), (), tmp_path / "run")
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 16
     assert lines[-1]["loss"] < lines[0]["loss"]
@@ -187,9 +192,9 @@ def test_the_stage_learns_and_its_network_loads(tmp_path):
 
 def test_prints_of_other_settings_are_refused(tmp_path):
     path = recipe(tmp_path)
-    train("embedding", path, ("loop.steps=1",), tmp_path / "run", "cpu", lambda text: None)
+    train(path, ("loop.steps=1",), tmp_path / "run")
     with pytest.raises(UserError, match="other settings"):
-        train("embedding", path, ("prints.captures=3",), tmp_path / "other", "cpu", lambda text: None)
+        train(path, ("prints.captures=3",), tmp_path / "other")
 
 
 def test_the_recipe_makes_a_network_like_the_bundled_one():

@@ -11,10 +11,16 @@ import torch
 from torch import nn
 
 from fpsynth.errors import DamagedFile, UserError
-from fpsynth.training.checkpoint import load_checkpoint
-from fpsynth.training.loop import LoopSettings, fit, step_generator
+from fpsynth.training.loop import Learner, LoopSettings, step_generator
+from fpsynth.training.loop import fit as fit_job
+from fpsynth.training.loop.checkpoint import load_checkpoint
+from tests.training.tiny import QUIET
 
 ROOT = Path(__file__).parents[2]
+
+
+def fit(job, loop, out):
+    fit_job(job, loop, out, "cpu", QUIET)
 
 
 class LineJob:
@@ -26,8 +32,8 @@ class LineJob:
         self.die_at = die_at
 
     @property
-    def modules(self):
-        return {"net": self.net}
+    def learners(self):
+        return (Learner(modules={"net": self.net}, loss=self.loss),)
 
     def loss(self, step, device, dtype):
         if step == self.die_at:
@@ -77,8 +83,7 @@ def test_resume_gives_the_same_weights(tmp_path):
 
 KILLED = """
 from pathlib import Path
-from tests.training.test_loop import LineJob, settings
-from fpsynth.training.loop import fit
+from tests.training.test_loop import LineJob, fit, settings
 fit(LineJob(), settings(steps=800, checkpoint_minutes=1e-9, log_every=100), Path({out!r}))
 """
 
@@ -96,8 +101,8 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):
     step = int(load_checkpoint(out / "checkpoint.safetensors")[1]["step"])
     assert 0 < step < 800
     again, whole = LineJob(), LineJob()
-    fit(again, settings(steps=800), out, say=lambda _: None)
-    fit(whole, settings(steps=800), tmp_path / "whole", say=lambda _: None)
+    fit(again, settings(steps=800), out)
+    fit(whole, settings(steps=800), tmp_path / "whole")
     assert torch.equal(whole.net.weight, again.net.weight)
 
 

@@ -5,11 +5,13 @@ import torch
 from diffusers import DDPMScheduler, TCDScheduler
 from torch import nn
 
-from fpsynth.training.diffuse import Diffusion, stratified_times
-from fpsynth.training.losses import Pupil, lcm_loss, phase_edge, phased_loss, pseudo_huber, teacher_times
+from fpsynth.diffusion.schedule import cosine_schedule, stratified_times
+from fpsynth.training.distill.lcm import Lcm
+from fpsynth.training.distill.method import Lesson, pseudo_huber, teacher_times
+from fpsynth.training.distill.phased import Phased, phase_edge
 
-ALPHAS = DDPMScheduler(beta_schedule="squaredcos_cap_v2").alphas_cumprod
-DIFFUSION = Diffusion(ALPHAS)
+DIFFUSION = cosine_schedule()
+ALPHAS = DIFFUSION.alphas_cumprod
 STARTS = torch.tensor([999, 759, 499, 259])
 
 
@@ -35,6 +37,17 @@ class Corrected(nn.Module):
         return exact(z, t, control) + self.net(torch.cat([z, a, s, exact(z, t, control)], 1))
 
 
+METHODS = {"phased": Phased(0.01), "lcm": Lcm(0.01)}
+
+
+def loss(method, student, teacher, x0, noise, t, control=lambda z, t: None):
+    lesson = Lesson(
+        student=student, teacher=teacher, control=control, schedule=DIFFUSION, stride=20, starts=STARTS,
+        x0=x0, noise=noise, t=t,
+    )  # fmt: skip
+    return METHODS[method].loss(lesson)
+
+
 def run_ddim(velocity, z, times):
     for here, there in zip(times, [*times[1:], 0], strict=True):
         t, to = torch.full((len(z),), here), torch.full((len(z),), there)
@@ -46,7 +59,7 @@ def test_clean_and_jump_invert_the_noising():
     g = torch.Generator().manual_seed(0)
     x0, e = torch.randn(5, 2, 3, 3, generator=g), torch.randn(5, 2, 3, 3, generator=g)
     t = torch.tensor([10, 300, 500, 700, 900])
-    z, v = DIFFUSION.noisy(x0, e, t), DIFFUSION.velocity(x0, e, t)
+    z, v = DIFFUSION.noisy(x0, e, t), DIFFUSION.target(x0, e, t)
     assert torch.allclose(DIFFUSION.clean(z, v, t), x0, atol=1e-4)
     assert torch.allclose(DIFFUSION.jump(z, v, t, t // 2), DIFFUSION.noisy(x0, e, t // 2), atol=1e-4)
 
@@ -54,7 +67,7 @@ def test_clean_and_jump_invert_the_noising():
 def test_velocity_is_the_scheduler_s():
     scheduler = DDPMScheduler(beta_schedule="squaredcos_cap_v2")
     x0, e, t = torch.randn(3, 1, 2, 2), torch.randn(3, 1, 2, 2), torch.tensor([5, 500, 990])
-    assert torch.allclose(DIFFUSION.velocity(x0, e, t), scheduler.get_velocity(x0, e, t), atol=1e-6)
+    assert torch.allclose(DIFFUSION.target(x0, e, t), scheduler.get_velocity(x0, e, t), atol=1e-6)
     assert torch.allclose(DIFFUSION.noisy(x0, e, t), scheduler.add_noise(x0, e, t), atol=1e-6)
 
 
@@ -90,22 +103,21 @@ def towards(point):
 
 def test_an_exact_teacher_is_a_fixed_point():
     teacher = towards(0.7)
-    pupil = Pupil(teacher, teacher, lambda z, t: None, DIFFUSION, 20)
     x0, noise = torch.full((50, 1, 2, 2), 0.7), torch.randn(50, 1, 2, 2)
     t = teacher_times(1000, 20)
-    assert float(phased_loss(pupil, x0, noise, t, STARTS, 0.01)) < 1e-5
-    assert float(lcm_loss(pupil, x0, noise, t, 0.01)) < 1e-4
+    assert float(loss("phased", teacher, teacher, x0, noise, t)) < 1e-5
+    assert float(loss("lcm", teacher, teacher, x0, noise, t)) < 1e-4
 
 
 def test_a_student_that_is_wrong_pays_for_its_jump():
     """At 779 the phase ends one teacher step on, at 759, so the target is the teacher's own."""
     teacher = towards(0.7)
-    pupil = Pupil(lambda z, t, c: teacher(z, t, c) + 1, teacher, lambda z, t: None, DIFFUSION, 20)
     x0, noise, t = torch.full((3, 1, 2, 2), 0.7), torch.randn(3, 1, 2, 2), torch.full((3,), 779)
     a, to = ALPHAS[779].double(), ALPHAS[759].double()
     off = float(((1 - to) * a).sqrt() - (to * (1 - a)).sqrt())
     expected = (off**2 + 0.01**2) ** 0.5 - 0.01
-    assert float(phased_loss(pupil, x0, noise, t, STARTS, 0.01)) == pytest.approx(expected, rel=1e-3)
+    found = loss("phased", lambda z, t, c: teacher(z, t, c) + 1, teacher, x0, noise, t)
+    assert float(found) == pytest.approx(expected, rel=1e-3)
 
 
 def test_control_is_asked_once_a_place():
@@ -115,9 +127,8 @@ def test_control_is_asked_once_a_place():
         asked.append(int(t[0]))
         return None
 
-    pupil = Pupil(exact, exact, control, DIFFUSION, 20)
     x = torch.zeros(2, 1, 1, 1)
-    phased_loss(pupil, x, x + 1, torch.tensor([539, 539]), STARTS, 0.01)
+    loss("phased", exact, exact, x, x + 1, torch.tensor([539, 539]), control)
     assert asked == [539, 519]
 
 
@@ -125,7 +136,6 @@ def test_control_is_asked_once_a_place():
 def test_student_jumps_where_the_teacher_crawls(method):
     """phased: 4 student steps go where 50 teacher steps go. lcm: so does one student step from t = 299."""
     student = Corrected()
-    pupil = Pupil(student, exact, lambda z, t: None, DIFFUSION, 20)
     times = teacher_times(1000, 20) if method == "phased" else teacher_times(1000, 20)[:15]
     optimizer = torch.optim.Adam(student.parameters(), lr=5e-3)
     falling = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, 500)
@@ -133,10 +143,8 @@ def test_student_jumps_where_the_teacher_crawls(method):
     for _ in range(500):
         x0 = torch.randint(0, 2, (64, 1, 6, 6), generator=g) * 2.0 - 1
         noise, t = torch.randn(x0.shape, generator=g), times[torch.randint(len(times), (64,), generator=g)]
-        arguments = (x0, noise, t, STARTS, 0.01) if method == "phased" else (x0, noise, t, 0.01)
-        loss = (phased_loss if method == "phased" else lcm_loss)(pupil, *arguments)
         optimizer.zero_grad()
-        loss.backward()
+        loss(method, student, exact, x0, noise, t).backward()
         optimizer.step()
         falling.step()
     start = torch.randn(256, 1, 6, 6, generator=g)

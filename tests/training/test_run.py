@@ -8,15 +8,25 @@ import torch
 
 from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
+from fpsynth.model_folder import default_model
 from fpsynth.recipe.document import read_document
 from fpsynth.recipe.validate import validate
+from fpsynth.training import run
 from fpsynth.training.bank import BankSettings
-from fpsynth.training.run import STAGES, distill, train
-from tests.training.tiny import quiet
+from fpsynth.training.run import STAGES
+from tests.training.tiny import QUIET
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SHORT = ("loop.steps=1", "loop.batch=2", "loop.precision=fp32")
 SMALL = (*SHORT, "crops.size=64", "crops.whole_from=1.0")
+
+
+def train(stage, recipe, overrides, out, device="cpu"):
+    run.train(stage, run.Order(recipe=recipe, overrides=overrides, out=out, device=device), QUIET)
+
+
+def distill(recipe, overrides, out):
+    run.distill(run.Order(recipe=recipe, overrides=overrides, out=out, device="cpu"), QUIET)
 
 
 @pytest.fixture(scope="module")
@@ -24,34 +34,33 @@ def trained(home, bank, vae):
     """A model made by the autoencoder's and the denoiser's recipes, one step each."""
     out = home / "by-recipe"
     given = f"bank={home / 'bank'}"
-    train("autoencoder", RECIPES / "train" / "autoencoder.yaml", (*SHORT, given), out / "autoencoder", "cpu", quiet)
+    train("autoencoder", RECIPES / "train" / "autoencoder.yaml", (*SHORT, given), out / "autoencoder")
     found = (given, f"autoencoder={out / 'autoencoder' / 'vae'}")
-    train("denoiser", RECIPES / "train" / "denoiser.yaml", (*SMALL, *found), out / "denoiser", "cpu", quiet)
+    train("denoiser", RECIPES / "train" / "denoiser.yaml", (*SMALL, *found), out / "denoiser")
     return out / "denoiser" / "model"
 
 
 def test_the_recipes_make_a_model_as_large_as_the_bundled_one(trained):
-    from fpsynth.diffusion.bundle import default_model
-
     ours, bundled = (load_model(folder, dtype=torch.float32) for folder in (trained, default_model()))
-    for part in ("unet", "controlnet", "vae", "text_encoder", "image_encoder"):
-        shapes = [{n: p.shape for n, p in getattr(m, part).state_dict().items()} for m in (ours, bundled)]
+    for part in (*ours.denoiser.parts, "codec"):
+        modules = [m.codec.vae if part == "codec" else m.denoiser.parts[part] for m in (ours, bundled)]
+        shapes = [{n: p.shape for n, p in module.state_dict().items()} for module in modules]
         assert shapes[0] == shapes[1], part
 
 
 @pytest.mark.parametrize("recipe", sorted((RECIPES / "distill").glob("*.yaml")), ids=lambda path: path.stem)
 def test_distillation_starts_by_its_recipe(home, trained, tmp_path, recipe):
     given = (f"bank={home / 'bank'}", f"model={trained}")
-    distill(recipe, (*SMALL, *given), tmp_path, "cpu", quiet)
+    distill(recipe, (*SMALL, *given), tmp_path)
     name = read_document(recipe).data["name"]
     load_model(tmp_path / "model", student=name, dtype=torch.float32)
     noted = json.loads((tmp_path / "settings.json").read_text())
-    assert noted["name"] == name and noted["loop"]["batch"] == 2 and noted["huber"] == 0.01
+    assert noted["name"] == name and noted["loop"]["batch"] == 2 and noted["method"]["huber"] == 0.01
 
 
 def test_adapters_start_by_their_recipe(home, trained, tmp_path):
     given = (f"bank={home / 'bank'}", f"model={trained}")
-    train("adapters", RECIPES / "train" / "adapters.yaml", (*SMALL, *given), tmp_path, "cpu", quiet)
+    train("adapters", RECIPES / "train" / "adapters.yaml", (*SMALL, *given), tmp_path)
     load_model(tmp_path / "model", dtype=torch.float32)
 
 
@@ -71,7 +80,7 @@ def test_every_stage_has_a_recipe():
         ("denoise", "denoiser", "loop.steps=1", "unknown stage 'denoise'; stages are bank, autoencoder"),
         ("adapters", "denoiser", "loop.steps=1", "denoiser.yaml:2:8: stage: is 'denoiser', but the stage to run is"),
         ("denoiser", "denoiser", "loop.stepz=1", "--set loop.stepz=1: loop.stepz: unknown key (did you mean steps?)"),
-        ("denoiser", "denoiser", "widths=[64, 64, 100]", "widths.2: "),
+        ("denoiser", "denoiser", "network={kind: unet, widths: [64, 64, 100]}", "network.widths.2: "),
         ("denoiser", "denoiser", "autoencoder=nowhere", "nowhere: no autoencoder there; `fpsynth train autoencoder`"),
         ("denoiser", "denoiser", "crops.size=72", "multiple of 64"),
         ("denoiser", "denoiser", "loop.precision=fp16", "fp16 needs a CUDA device"),
@@ -83,7 +92,7 @@ def test_every_stage_has_a_recipe():
 )
 def test_mistakes_get_one_line_and_leave_nothing(tmp_path, stage, recipe, change, told):
     with pytest.raises(UserError) as error:
-        train(stage, RECIPES / "train" / f"{recipe}.yaml", (change,), tmp_path / "out", "cpu", quiet)
+        train(stage, RECIPES / "train" / f"{recipe}.yaml", (change,), tmp_path / "out")
     assert told in str(error.value)
     assert len(str(error.value).splitlines()) == 1
     assert not list(tmp_path.iterdir())
@@ -93,14 +102,15 @@ def test_mistakes_get_one_line_and_leave_nothing(tmp_path, stage, recipe, change
     ("change", "told"),
     [
         ("model=nowhere", "nowhere: no model here"),
-        ("method=magic", "'phased' or 'lcm'"),
+        ("method=magic", "method: wants `kind`, one of phased, lcm"),
+        ("method={kind: phased, hubris: 1}", "method.hubris: unknown key"),
         ("name=../up", "name: "),
         ("loop.precision=fp16", "fp16 needs a CUDA device"),
     ],
 )
 def test_mistakes_in_distillation_leave_nothing(tmp_path, change, told):
     with pytest.raises(UserError) as error:
-        distill(RECIPES / "distill" / "lcm.yaml", (change,), tmp_path / "out", "cpu", quiet)
+        distill(RECIPES / "distill" / "lcm.yaml", (change,), tmp_path / "out")
     assert told in str(error.value)
     assert not list(tmp_path.iterdir())
 
@@ -108,10 +118,10 @@ def test_mistakes_in_distillation_leave_nothing(tmp_path, change, told):
 def test_a_file_is_no_folder_for_a_run(tmp_path):
     (tmp_path / "out").write_text("mine")
     with pytest.raises(UserError, match="is a file"):
-        train("bank", RECIPES / "train" / "bank.yaml", (), tmp_path / "out", "cpu", quiet)
+        train("bank", RECIPES / "train" / "bank.yaml", (), tmp_path / "out")
 
 
 def test_cuda_is_asked_for_where_there_is_none(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="no CUDA device"):
-        train("bank", RECIPES / "train" / "bank.yaml", (), tmp_path / "out", "cuda", quiet)
+        train("bank", RECIPES / "train" / "bank.yaml", (), tmp_path / "out", "cuda")

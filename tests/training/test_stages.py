@@ -9,10 +9,9 @@ from safetensors.torch import load_file
 
 from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
-from fpsynth.training.adapters import AdapterSettings, run_adapters
-from fpsynth.training.denoiser import run_denoiser
+from fpsynth.training.denoiser import AdapterSettings, run_adapters, run_denoiser
 from fpsynth.training.distill import DistillSettings, run_distill
-from tests.training.tiny import CROPS, Cut, cut_at, denoiser_settings, loop, quiet
+from tests.training.tiny import CROPS, QUIET, Cut, cut_at, denoiser_settings, loop
 
 STUDENT = Path("model") / "students" / "quick"
 
@@ -25,13 +24,13 @@ def distill_of(model, plan, **changes) -> DistillSettings:
     return DistillSettings(model=model, name="quick", crops=CROPS, loop=plan, **changes)
 
 
-def run(stage, home, bank, model, plan, out, say=quiet):
+def run(stage, home, bank, model, plan, out, console=QUIET):
     if stage == "denoiser":
-        run_denoiser(denoiser_settings(home, loop=plan), bank, out, "cpu", say)
+        run_denoiser(denoiser_settings(home, loop=plan), bank, out, "cpu", console)
     elif stage == "adapters":
-        run_adapters(adapters_of(model, plan), bank, out, "cpu", say)
+        run_adapters(adapters_of(model, plan), bank, out, "cpu", console)
     else:
-        run_distill(distill_of(model, plan, rank=0 if stage == "distill" else 2), model, bank, out, "cpu", say)
+        run_distill(distill_of(model, plan, rank=0 if stage == "distill" else 2), model, bank, out, "cpu", console)
 
 
 @pytest.mark.parametrize("stage", ["denoiser", "adapters", "distill", "distill as LoRA"])
@@ -49,7 +48,7 @@ def test_a_run_that_was_cut_ends_with_the_same_weights(home, bank, model, tmp_pa
 
 
 def test_adapters_change_the_adapter_alone(home, bank, model):
-    run_adapters(adapters_of(model, loop(5)), bank, home / "adapters", "cpu", quiet)
+    run_adapters(adapters_of(model, loop(5)), bank, home / "adapters", "cpu", QUIET)
     after = home / "adapters" / "model"
     changed = {path.relative_to(model) for path in model.rglob("*.safetensors")}
     changed = {path for path in changed if (model / path).read_bytes() != (after / path).read_bytes()}
@@ -62,9 +61,9 @@ def test_adapters_change_the_adapter_alone(home, bank, model):
 
 @pytest.mark.parametrize("method", ["phased", "lcm"])
 def test_a_student_with_weights_of_its_own_loads(home, bank, model, tmp_path, method):
-    run_distill(distill_of(model, loop(3), method=method), model, bank, tmp_path, "cpu", quiet)
-    base = load_model(tmp_path / "model", dtype=torch.float32).unet.state_dict()
-    student = load_model(tmp_path / "model", student="quick", dtype=torch.float32).unet.state_dict()
+    run_distill(distill_of(model, loop(3), method=method), model, bank, tmp_path, "cpu", QUIET)
+    base = load_model(tmp_path / "model", dtype=torch.float32).denoiser.unet.state_dict()
+    student = load_model(tmp_path / "model", student="quick", dtype=torch.float32).denoiser.unet.state_dict()
     learnt = {name for name in base if not torch.equal(base[name], student[name])}
     assert learnt and not any("_ip" in name or "encoder_hid_proj" in name for name in learnt)
     final = load_file(tmp_path / "final" / "student.safetensors")
@@ -75,14 +74,14 @@ def test_a_student_with_weights_of_its_own_loads(home, bank, model, tmp_path, me
 
 @pytest.fixture(scope="module")
 def lora(home, bank, model):
-    run_distill(distill_of(model, loop(3), rank=4), model, bank, home / "lora", "cpu", quiet)
+    run_distill(distill_of(model, loop(3), rank=4), model, bank, home / "lora", "cpu", QUIET)
     return home / "lora"
 
 
 def test_every_layer_of_a_lora_student_loads(lora):
     """W + B A of every pair that was trained, in our loader."""
-    base = dict(load_model(lora / "model", dtype=torch.float32).unet.named_parameters())
-    student = dict(load_model(lora / "model", student="quick", dtype=torch.float32).unet.named_parameters())
+    base = dict(load_model(lora / "model", dtype=torch.float32).denoiser.unet.named_parameters())
+    student = dict(load_model(lora / "model", student="quick", dtype=torch.float32).denoiser.unet.named_parameters())
     trained = load_file(lora / "final" / "student.safetensors")
     firsts = [name for name in trained if ".lora_A." in name]
     assert len(firsts) > 50
@@ -102,7 +101,10 @@ def test_stock_diffusers_loads_a_lora_student(lora):
     z, t, words = torch.randn(1, 4, 16, 16), torch.tensor([499]), torch.randn(1, 8, 128)
     none = {"image_embeds": [torch.zeros(1, 1, 128)]}
     with torch.no_grad():
-        ours, theirs = student.unet(z, t, words, added_cond_kwargs=none).sample, pipeline.unet(z, t, words).sample
+        ours, theirs = (
+            student.denoiser.unet(z, t, words, added_cond_kwargs=none).sample,
+            pipeline.unet(z, t, words).sample,
+        )
         pipeline.unload_lora_weights()
         plain = pipeline.unet(z, t, words).sample
     assert torch.allclose(ours, theirs, atol=1e-5)
@@ -114,5 +116,5 @@ def test_stock_diffusers_loads_a_lora_student(lora):
 def test_a_teacher_that_misses_the_student_s_times_is_refused(home, bank, model, tmp_path, steps, teacher_steps):
     settings = distill_of(model, loop(1), steps=steps, teacher_steps=teacher_steps)
     with pytest.raises(UserError, match=f"teacher_steps {teacher_steps} must divide 1000"):
-        run_distill(settings, model, bank, tmp_path / "out", "cpu", quiet)
+        run_distill(settings, model, bank, tmp_path / "out", "cpu", QUIET)
     assert not (tmp_path / "out").exists()

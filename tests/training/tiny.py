@@ -1,12 +1,13 @@
 """A bank, an autoencoder and settings small enough for tests. The pictures are waves, not prints."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
+from fpsynth.console import Console
 from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder
 from fpsynth.training.bank import CHUNK, SIZE, BankSettings, Labels, chunk_files
 from fpsynth.training.batches import CropSettings
@@ -17,6 +18,9 @@ from fpsynth.training.stream import Bank, to_signed
 CROPS = CropSettings(size=64, whole_from=1.0)
 
 
+QUIET = Console("quiet")
+
+
 def quiet(text):
     pass
 
@@ -25,14 +29,20 @@ class Cut(Exception):
     """What a run is cut off with."""
 
 
-def cut_at(step):
-    """A `say` that cuts the run off when it tells of this step, which is before the step is saved."""
+@dataclass(frozen=True)
+class CutAt(Console):
+    """A console that cuts the run off when it tells of this step, which is before the step is saved."""
 
-    def say(text):
-        if text.startswith(f"step {step} "):
+    mode: str = "human"
+    step: int = 0
+
+    def note(self, text):
+        if text.startswith(f"step {self.step} "):
             raise Cut
 
-    return say
+
+def cut_at(step):
+    return CutAt(step=step)
 
 
 def wave_bank(folder) -> Bank:
@@ -76,5 +86,6 @@ def loop(steps, **changes) -> LoopSettings:
 
 def denoiser_settings(home, **changes) -> DenoiserSettings:
     """A small denoiser for the encoder in home/encoder."""
-    usual = {"stage": "denoiser", "autoencoder": home / "encoder", "widths": (64, 64), "crops": CROPS}
+    usual = {"stage": "denoiser", "autoencoder": home / "encoder", "crops": CROPS}
+    usual["network"] = {"kind": "unet", "widths": (64, 64)}
     return DenoiserSettings(**usual | {"loop": loop(30)} | changes)

@@ -1,5 +1,6 @@
 """What a codec is: the space that a denoiser works in."""
 
+from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
@@ -25,3 +26,9 @@ class Codec(Protocol):
 
     def decode(self, latents: Tensor) -> Tensor:
         """(B, channels, h, w) -> (B, 1, h * factor, w * factor) float32, not clipped to [-1, 1]."""
+
+    def sketch(self, latents: Tensor) -> Tensor:
+        """What the latents hold, as images within [-1, 1], by the quickest way that needs no trained decoder."""
+
+    def save(self, folder: Path) -> list[str]:
+        """Write it; returns its entry in the model's index: library and class."""

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from fpsynth.inspect.item import as_dict
 from fpsynth.inspect.look.dataset_json import to_json
 from fpsynth.inspect.look.look import Look, Options
 from fpsynth.inspect.measure.dataset import (
@@ -13,6 +12,7 @@ from fpsynth.inspect.measure.dataset import (
     against_training,
     measure_dataset,
 )
+from fpsynth.inspect.measure.fault import as_dict
 from fpsynth.inspect.report.section import beside
 from fpsynth.inspect.report.sections import dataset_sections
 

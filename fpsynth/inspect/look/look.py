@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fpsynth.errors import UserError
-from fpsynth.inspect.item import Fault
+from fpsynth.inspect.measure.fault import Fault
 from fpsynth.inspect.report.section import Section
 from fpsynth.inspect.report.terminal import show_sections
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fpsynth.errors import DamagedFile, UserError
-from fpsynth.inspect.item import Fault
 from fpsynth.inspect.look.look import Look
+from fpsynth.inspect.measure.fault import Fault
 from fpsynth.inspect.report.section import Section
 
 

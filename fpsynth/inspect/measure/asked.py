@@ -6,24 +6,11 @@ from typing import Any
 
 from fpsynth.inspect.measure.record import Record
 from fpsynth.recipe.classes import class_shares
-from fpsynth.vocabulary import ACQUISITIONS, FINGERS, PATTERNS, QUALITIES, SENSORS, SKINS
+from fpsynth.slots import SLOTS, Slot
+from fpsynth.vocabulary import FINGERS
 
-SLOTS = {
-    "acquisition": ("capture", "acquisition"),
-    "sensor": ("prompt", "sensor"),
-    "quality": ("prompt", "quality"),
-    "skin": ("prompt", "skin"),
-}
-"""Where a recipe has the shares of a column."""
-
-
-VOCABULARY: Mapping[str, tuple[str, ...]] = {
-    "acquisition": ACQUISITIONS,
-    "sensor": SENSORS,
-    "quality": QUALITIES,
-    "skin": SKINS,
-    "pattern": PATTERNS,
-}
+TINY = 1e-9
+"""What rounding leaves of a share."""
 
 
 def recipe_of(manifest: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -42,14 +29,15 @@ def asked_shares(recipe: Mapping[str, Any], records: Sequence[Record]) -> dict[s
     """Shares by column and word. Natural pattern shares depend on the finger positions, so the records are asked."""
     if not recipe:
         return {}
-    asked = {}
-    for column, (part, key) in SLOTS.items():
-        shares = (recipe.get(part) or {}).get(key)
-        if isinstance(shares, dict):
-            asked[column] = {str(word): float(share) for word, share in shares.items()}
-    pattern = (recipe.get("finger") or {}).get("pattern")
-    asked["pattern"] = dict(pattern) if isinstance(pattern, dict) else _natural(records)
-    return {column: _with_other(shares, column) for column, shares in asked.items()}
+    asked = {name: shares for name, slot in SLOTS.items() if (shares := _shares(recipe, slot.part, name))}
+    asked.setdefault("pattern", _natural(records))
+    sensors = asked.get("sensor", {})
+    return {name: _with_other(shares, SLOTS[name], sensors) for name, shares in asked.items()}
+
+
+def _shares(recipe: Mapping[str, Any], part: str, key: str) -> dict[str, float]:
+    shares = (recipe.get(part) or {}).get(key)
+    return {str(word): float(share) for word, share in shares.items()} if isinstance(shares, dict) else {}
 
 
 def _natural(records: Sequence[Record]) -> dict[str, float]:
@@ -63,8 +51,13 @@ def _natural(records: Sequence[Record]) -> dict[str, float]:
     return dict(mean)
 
 
-def _with_other(shares: dict[str, float], column: str) -> dict[str, float]:
-    """Words outside the vocabulary are stored as nothing: together they are `other`."""
-    known = {word: share for word, share in shares.items() if word in VOCABULARY[column]}
+def _with_other(shares: Mapping[str, float], slot: Slot, sensors: Mapping[str, float]) -> dict[str, float]:
+    """What is stored as nothing is `other`: words outside the vocabulary, and those that a row's sensor cannot have."""
+    known = {word: share * _said(word, slot, sensors) for word, share in shares.items() if word in slot.words}
     other = sum(shares.values()) - sum(known.values())
-    return known | ({"other": other} if len(known) < len(shares) else {})
+    return known | ({"other": other} if other > TINY else {})
+
+
+def _said(word: str, slot: Slot, sensors: Mapping[str, float]) -> float:
+    """In which share of the images the word can stand, if it is drawn."""
+    return sum(share for sensor, share in sensors.items() if slot.allowed(word, sensor)) if slot.only else 1.0

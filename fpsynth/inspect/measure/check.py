@@ -4,8 +4,9 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 
+from fpsynth.dataset.item import Item
 from fpsynth.errors import UserError
-from fpsynth.inspect.item import Fault, Item
+from fpsynth.inspect.measure.fault import Fault
 from fpsynth.inspect.measure.image import Light
 from fpsynth.minutiae import Minutia, ansi378, iso19794, xyt
 from fpsynth.minutiae.record import best

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fpsynth.files import write_bytes
-from fpsynth.inspect.item import Fault
+from fpsynth.inspect.measure.fault import Fault
 from fpsynth.inspect.measure.figures import Quartiles, quartiles
 from fpsynth.inspect.measure.likeness import closest_strangers, cosines, identities
 from fpsynth.inspect.measure.matching import Scores, bootstrap, draw_pairs, rates, tuples

@@ -10,12 +10,13 @@ from typing import Any
 import pyarrow as pa
 
 from fpsynth.dataset import manifest as manifests
+from fpsynth.dataset.reader.source import Source, open_source
 from fpsynth.errors import DamagedFile, UserError
 from fpsynth.extractor import Extractor, chosen, mindtct
-from fpsynth.inspect.item import Fault
 from fpsynth.inspect.measure import integrity
 from fpsynth.inspect.measure.asked import asked_shares, recipe_of
 from fpsynth.inspect.measure.comparisons import Comparer, MatchFigures, Matching, match, match_prints
+from fpsynth.inspect.measure.fault import Fault
 from fpsynth.inspect.measure.figures import (
     Counts,
     GateFigures,
@@ -34,7 +35,6 @@ from fpsynth.inspect.measure.realism import Realism, realism
 from fpsynth.inspect.measure.record import Record
 from fpsynth.inspect.measure.scan import Progress, Scan, Task, cache_folder, scan_all
 from fpsynth.inspect.measure.shares import ColumnShares, share_figures, word_counts
-from fpsynth.inspect.source import ParquetUnit, Source, open_source
 
 OWN = (
     "the extra 'judges' (nbis-python) is not installed: minutiae are found by fpsynth's own extractor, "
@@ -249,8 +249,7 @@ def _file_digests(source: Source, scans: Sequence[Scan]) -> dict[str, str | None
     """The digest of every file that was read as a whole; None where it was read in parts, or could not be."""
     digests: dict[str, str | None] = {}
     for unit, scan in zip(source.units, scans, strict=True):
-        whole = isinstance(unit, ParquetUnit) and unit.groups is None
-        digests[unit.name] = scan.digest if whole else None
+        digests[unit.name] = scan.digest if unit.whole else None
     return digests
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fpsynth.dataset.manifest import ShardRecord
-from fpsynth.inspect.item import Fault
+from fpsynth.inspect.measure.fault import Fault
 from fpsynth.inspect.measure.record import Record
 from fpsynth.inspect.measure.shares import ColumnShares
 

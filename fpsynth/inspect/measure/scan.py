@@ -11,16 +11,17 @@ from typing import Any
 
 import pyarrow as pa
 
+from fpsynth.dataset.item import Item
+from fpsynth.dataset.reader.unit import Unit
 from fpsynth.embedding.bundled import bundled_digest
 from fpsynth.extractor import Extractor
 from fpsynth.files import write_bytes
-from fpsynth.inspect.item import Fault, Item, as_dict
 from fpsynth.inspect.measure.check import check_item
+from fpsynth.inspect.measure.fault import Fault, as_dict
 from fpsynth.inspect.measure.image import decode, deep, light
 from fpsynth.inspect.measure.judges import judge
 from fpsynth.inspect.measure.likeness import describe
 from fpsynth.inspect.measure.record import Record, from_json, shared, to_json
-from fpsynth.inspect.source import Unit
 from fpsynth.work import processes
 
 VERSION = 3

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fpsynth.inspect.item import WORDS
+from fpsynth.dataset.item import word_columns
 from fpsynth.inspect.measure.record import Record
 
 PER_IDENTITY = ("pattern", "finger")
@@ -38,7 +38,7 @@ class ColumnShares:
 def word_counts(records: Sequence[Record]) -> dict[str, Counter[str]]:
     """Counts of the words of each column that the dataset has. Pattern and finger are counted once an identity."""
     counts: dict[str, Counter[str]] = {}
-    for column in WORDS:
+    for column in word_columns():
         chosen = _first_of_each(records) if column in PER_IDENTITY else records
         said = [r.words[column] for r in chosen if column in r.words]
         if any(word is not None for word in said):

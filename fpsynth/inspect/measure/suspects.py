@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from fpsynth.inspect.item import Fault
+from fpsynth.inspect.measure.fault import Fault
 from fpsynth.inspect.measure.matching import Scores, tuples
 from fpsynth.inspect.measure.record import Record
 

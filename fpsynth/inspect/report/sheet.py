@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from fpsynth.dataset.item import Item
 from fpsynth.files import replacing
-from fpsynth.inspect.item import Item
 from fpsynth.inspect.measure.image import decode
 
 if TYPE_CHECKING:

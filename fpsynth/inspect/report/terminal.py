@@ -4,7 +4,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from fpsynth.inspect.item import Fault
+from fpsynth.inspect.measure.fault import Fault
 from fpsynth.inspect.report.section import Section
 
 NAMED = 20

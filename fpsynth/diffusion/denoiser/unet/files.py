@@ -1,0 +1,78 @@
+"""A U-Net denoiser in a model directory: the components of the stock pipeline, and the adapter beside them.
+
+unet/ controlnet/ text_encoder/ tokenizer/ image_encoder/ feature_extractor/
+ip_adapter/ip_adapter.safetensors
+students/NAME/unet/            a student with weights of its own, or
+students/NAME/pytorch_lora_weights.safetensors
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fpsynth.conditioning.style import STYLE_SIZE
+from fpsynth.diffusion.bundle import SHARD
+from fpsynth.diffusion.denoiser.unet.adapter import adapter_state, plain_unet
+
+if TYPE_CHECKING:
+    from fpsynth.diffusion.denoiser.unet.unet import UnetDenoiser
+
+ADAPTER = Path("ip_adapter") / "ip_adapter.safetensors"
+STUDENT_LORA = "pytorch_lora_weights.safetensors"
+INDEX: Mapping[str, Any] = {
+    "_class_name": "StableDiffusionControlNetPipeline",
+    "controlnet": ["diffusers", "ControlNetModel"],
+    "feature_extractor": ["transformers", "CLIPImageProcessorPil"],
+    "image_encoder": ["transformers", "CLIPVisionModelWithProjection"],
+    "requires_safety_checker": False,
+    "safety_checker": [None, None],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "unet": ["diffusers", "UNet2DConditionModel"],
+}
+"""What the model's index says of the parts, for `StableDiffusionControlNetPipeline.from_pretrained`."""
+
+
+def save_parts(denoiser: "UnetDenoiser", folder: Path) -> Mapping[str, Any]:
+    """Write everything in fp16. The stock pipeline wants the U-Net without the adapter."""
+    denoiser.tokenizer.save_pretrained(folder / "tokenizer")
+    style_processor().save_pretrained(folder / "feature_extractor")
+    parts = {"unet": plain_unet(denoiser.unet), "controlnet": denoiser.controlnet}
+    parts |= {"text_encoder": denoiser.text_encoder, "image_encoder": denoiser.image_encoder}
+    save_adapter(adapter_state(denoiser.unet), folder)
+    for name, part in parts.items():
+        part.to(torch.float16).save_pretrained(folder / name, max_shard_size=SHARD)
+    return INDEX
+
+
+def save_adapter(adapter: Mapping[str, Tensor], folder: Path) -> None:
+    """Write an IP-Adapter's flat state dict in fp16."""
+    (folder / ADAPTER).parent.mkdir(parents=True, exist_ok=True)
+    save_file({key: value.half().contiguous() for key, value in adapter.items()}, folder / ADAPTER)
+
+
+def save_student(unet: UNet2DConditionModel, folder: Path) -> None:
+    """A student's U-Net without its adapter; where it learnt by a LoRA, that alone, as diffusers' pipelines load it."""
+    if not hasattr(unet, "peft_config"):
+        plain_unet(unet).to(torch.float16).save_pretrained(folder / "unet", max_shard_size=SHARD)
+        return
+    from diffusers.loaders import StableDiffusionLoraLoaderMixin
+
+    from fpsynth.diffusion.denoiser.unet.lora import lora_state
+
+    StableDiffusionLoraLoaderMixin.save_lora_weights(folder, unet_lora_layers=lora_state(unet))
+
+
+def style_processor() -> Any:
+    """What turns a style image into the image encoder's input in the stock pipeline."""
+    from transformers import CLIPImageProcessorPil  # slow to import, and only needed here
+
+    size = {"height": STYLE_SIZE, "width": STYLE_SIZE}
+    return CLIPImageProcessorPil(
+        size={"shortest_edge": STYLE_SIZE}, crop_size=size, resample=2, image_mean=[0.5] * 3, image_std=[0.5] * 3
+    )

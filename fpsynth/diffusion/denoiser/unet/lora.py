@@ -1,0 +1,23 @@
+"""A student of a U-Net as a LoRA: low-rank additions to its layers (Hu et al. 2022), by peft."""
+
+import torch
+from diffusers import UNet2DConditionModel
+from peft import LoraConfig, get_peft_model_state_dict
+from torch import Tensor
+
+LAYERS = (
+    "to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2",
+    "conv1", "conv2", "conv_shortcut", "time_emb_proj", "downsamplers.0.conv", "upsamplers.0.conv",
+)  # fmt: skip
+
+
+def with_lora(unet: UNet2DConditionModel, rank: int, seed: int) -> None:
+    """Give the U-Net a LoRA that alone is free to learn."""
+    torch.manual_seed(seed)
+    unet.requires_grad_(False)
+    unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(LAYERS)))
+
+
+def lora_state(unet: UNet2DConditionModel) -> dict[str, Tensor]:
+    """The weights of the U-Net's LoRA in fp16."""
+    return {key: value.half().contiguous() for key, value in get_peft_model_state_dict(unet).items()}

@@ -1,0 +1,5 @@
+"""The autoencoder stage: the space that a denoiser works in."""
+
+from fpsynth.training.autoencoder.autoencoder import AutoencoderSettings, new_autoencoder, run_autoencoder
+
+__all__ = ["AutoencoderSettings", "new_autoencoder", "run_autoencoder"]

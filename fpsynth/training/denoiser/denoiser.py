@@ -1,0 +1,81 @@
+"""The denoiser stage: a network and all that tells it things together, from scratch, on latents."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+
+from fpsynth.console import Console
+from fpsynth.diffusion.codec import load_codec
+from fpsynth.diffusion.denoiser import BACKBONES
+from fpsynth.diffusion.denoiser.unet import UnetSettings
+from fpsynth.diffusion.model import Model, save_model
+from fpsynth.diffusion.schedule import cosine_schedule
+from fpsynth.model_folder import PLANES, Knows
+from fpsynth.slots import SLOTS
+from fpsynth.training.bank import SIZE, BankSettings
+from fpsynth.training.batches import CropSettings, DropSettings
+from fpsynth.training.denoiser.job import DenoiserJob
+from fpsynth.training.denoiser.lessons import Lessons, check_grid
+from fpsynth.training.denoiser.preview import Preview
+from fpsynth.training.kinds import kind_of
+from fpsynth.training.latents import encode_bank
+from fpsynth.training.loop import LoopSettings, fast_group_norm, fit
+from fpsynth.training.stream import Bank
+
+
+def networks() -> Mapping[str, type[BaseModel]]:
+    """The networks that can be asked for, by kind."""
+    return {str(b.settings.model_fields["kind"].default): b.settings for b in BACKBONES.values()}
+
+
+class DenoiserSettings(BaseModel):
+    """A recipe of this stage."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: Literal["denoiser"]
+    bank: Path | BankSettings = Field(default_factory=BankSettings)
+    autoencoder: Path = Field(description="folder of a diffusers AutoencoderKL: its encoder gives the latents")
+    network: Annotated[SerializeAsAny[BaseModel], kind_of(networks)] = UnetSettings()
+    planes: tuple[str, ...] = PLANES
+    prediction: Literal["v_prediction", "epsilon", "sample"] = "v_prediction"
+    crops: CropSettings = CropSettings()
+    drop: DropSettings = DropSettings()
+    loop: LoopSettings
+
+
+def run_denoiser(settings: DenoiserSettings, bank: Bank, out: Path, device: str, console: Console) -> None:
+    """Train, and write out/model/, a model directory."""
+    model = new_model(settings)
+    check_grid(settings.crops.size, model.multiple)
+    source = encode_bank(bank, model.codec, device, console.note)
+    lessons = Lessons(
+        source=source, schedule=model.schedule, loop=settings.loop, crops=settings.crops, drop=settings.drop
+    )
+    for part in model.denoiser.parts.values():
+        fast_group_norm(part)
+    preview = Preview(source, model.schedule, model.codec)
+    job = DenoiserJob(model.denoiser, model.denoiser.parts, lessons, preview)
+    fit(job, settings.loop, out, device, console)
+    save_model(out / "model", model, trained_on(settings.planes))
+    console.note(f"model: {out / 'model'}")
+
+
+def new_model(settings: DenoiserSettings) -> Model:
+    """Untrained, on the latents of a trained codec."""
+    codec = load_codec(settings.autoencoder, "cpu", torch.float32)
+    network: Any = settings.network
+    return Model(
+        denoiser=network.build(codec.channels, codec.factor, settings.planes, settings.loop.seed),
+        codec=codec,
+        schedule=cosine_schedule(settings.prediction),
+    )
+
+
+def trained_on(planes: tuple[str, ...]) -> Knows:
+    """What a model knows after it saw a bank."""
+    slots = {name: slot.words for name, slot in SLOTS.items()}
+    return Knows(planes=planes, slots=slots, sides=(SIZE,), ppi=(500,))

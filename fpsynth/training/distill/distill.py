@@ -1,0 +1,160 @@
+"""The distillation stage: recipe, job, and the student in a copy of its teacher's directory."""
+
+import shutil
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, SerializeAsAny
+from torch import Tensor
+
+from fpsynth.console import Console
+from fpsynth.diffusion.bundle import forget_origins
+from fpsynth.diffusion.denoiser import Denoiser, Told
+from fpsynth.diffusion.model import Model, load_model
+from fpsynth.diffusion.samplers import sampler_of
+from fpsynth.diffusion.schedule import Schedule
+from fpsynth.errors import UserError
+from fpsynth.model_folder import student_folder
+from fpsynth.training.bank import BankSettings
+from fpsynth.training.batches import CropSettings, DropSettings
+from fpsynth.training.denoiser.lessons import Lessons, check_grid, freeze
+from fpsynth.training.denoiser.preview import Preview
+from fpsynth.training.distill.method import Lesson, Teaching, teacher_times
+from fpsynth.training.distill.methods import METHODS
+from fpsynth.training.distill.phased import PhasedSettings
+from fpsynth.training.kinds import kind_of
+from fpsynth.training.latents import encode_bank
+from fpsynth.training.loop import Learner, LoopSettings, choose_place, fast_group_norm, fit
+from fpsynth.training.stream import Bank
+
+
+class DistillSettings(BaseModel):
+    """A recipe of a student. rank 0: all weights learn; else a LoRA of this rank."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bank: Path | BankSettings = Field(default_factory=BankSettings)
+    model: Path | None = Field(default=None, description="the teacher; null: the bundled model")
+    name: str = Field(default="default", pattern=r"^[A-Za-z0-9_-]+$")
+    method: Annotated[SerializeAsAny[BaseModel], kind_of(lambda: METHODS)] = PhasedSettings()
+    steps: PositiveInt = Field(default=4, le=50, description="that the student is meant for")
+    teacher_steps: PositiveInt = Field(default=50, description="the teacher's, must divide the model's 1000 times")
+    rank: NonNegativeInt = 0
+    crops: CropSettings = CropSettings()
+    drop: DropSettings = DropSettings(style=0.5, control=0.0)
+    loop: LoopSettings
+
+    @property
+    def how(self) -> Any:
+        """The method (a Method of fpsynth.training.distill.method)."""
+        return self.method
+
+
+class DistillJob:
+    """The student follows the teacher; both are told the same, and asked for control once a place."""
+
+    def __init__(
+        self,
+        student: Denoiser,
+        teacher: Denoiser,
+        lessons: Lessons,
+        timing: tuple[Tensor, int],
+        teaching: Teaching,
+        preview: Preview | None = None,
+    ) -> None:
+        """timing: the times at which the student will be sampled, and the teacher's stride."""
+        self._student, self._teacher, self._lessons = student, teacher, lessons
+        self._starts, self._stride = timing
+        self._teaching, self._preview = teaching, preview
+        taught = Learner(modules={"student": student.parts["network"]}, loss=self.loss)
+        self.learners = (taught, *teaching.opponents(self.lesson))
+
+    def loss(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
+        """The method's loss."""
+        return self._teaching.loss(self.lesson(step)), {}
+
+    def lesson(self, step: int) -> Lesson:
+        """The material of a step, where the teacher is."""
+        batch, noise, generator = self._lessons.draw(step)
+        device = self._teacher.device
+        times = teacher_times(self._lessons.schedule.steps, self._stride)
+        t = times[torch.randint(len(times), (len(noise),), generator=generator)]
+        with torch.no_grad():
+            told = self._teacher.tell(batch.conditions)
+        return Lesson(
+            student=partial(self._student.predict, told),
+            teacher=partial(self._teacher.predict, told),
+            control=partial(_control, self._teacher, told),
+            schedule=self._lessons.schedule,
+            stride=self._stride,
+            starts=self._starts,
+            x0=batch.latents.to(device),
+            noise=noise.to(device),
+            t=t.to(device),
+        )
+
+    def grid(self) -> Tensor | None:
+        """Pictures, where there is a preview."""
+        return None if self._preview is None else self._preview(self._student)
+
+
+@torch.no_grad()
+def _control(teacher: Denoiser, told: Told, z: Tensor, t: Tensor) -> Any:
+    return teacher.control(told, z, t)
+
+
+def run_distill(
+    settings: DistillSettings, model_path: Path, bank: Bank, out: Path, device: str, console: Console
+) -> None:
+    """Train a student, and write out/model/: a copy of the model with the student in it."""
+    model = load_model(model_path, "cpu", dtype=torch.float32)
+    timing = timing_of(settings, model.schedule)
+    check_grid(settings.crops.size, model.multiple)
+    source = encode_bank(bank, model.codec, device, console.note)
+    lessons = Lessons(
+        source=source, schedule=model.schedule, loop=settings.loop, crops=settings.crops, drop=settings.drop
+    )
+    student, teacher = pair(model, settings, device)
+    preview = Preview(source, model.schedule, model.codec, settings.how.sampler, settings.steps)
+    teaching = settings.how.begin(model.codec.channels)
+    job = DistillJob(student, teacher, lessons, timing, teaching, preview)
+    fit(job, settings.loop, out, device, console)
+    shutil.copytree(model_path, out / "model", dirs_exist_ok=True)
+    write_student(student_folder(out / "model", settings.name), settings, student, model.schedule)
+    console.note(f"model: {out / 'model'}, student {settings.name}")
+
+
+def timing_of(settings: DistillSettings, schedule: Schedule) -> tuple[Tensor, int]:
+    """The times of the few-step sampler and the teacher's stride. Raises UserError where the teacher skips a time."""
+    starts = sampler_of(settings.how.sampler).scheduler(schedule, settings.steps).timesteps
+    stride = schedule.steps // settings.teacher_steps
+    visited = set(teacher_times(schedule.steps, max(stride, 1)).tolist())
+    if schedule.steps % settings.teacher_steps or not set(starts.tolist()) <= visited:
+        raise UserError(
+            f"teacher_steps {settings.teacher_steps} must divide {schedule.steps} and lead the teacher over "
+            f"the student's times, {', '.join(map(str, starts.tolist()))}; 50 and 100 suit most students"
+        )
+    return starts, stride
+
+
+def pair(model: Model, settings: DistillSettings, device: str) -> tuple[Denoiser, Denoiser]:
+    """Student and teacher: the teacher frozen, in the run's number format; the student for the loop to place."""
+    place, teacher = choose_place(settings.loop.precision, device), model.denoiser
+    for part in teacher.parts.values():
+        part.requires_grad_(False)
+    student = teacher.student(settings.rank, settings.loop.seed)
+    fast_group_norm(student.parts["network"])
+    for part in teacher.parts.values():
+        freeze(part, place)
+    return student, teacher
+
+
+def write_student(home: Path, settings: DistillSettings, student: Denoiser, schedule: Schedule) -> None:
+    """Put the student and the scheduler to sample it with into its folder."""
+    shutil.rmtree(home, ignore_errors=True)
+    student.save_student(home)
+    forget_origins(home)
+    sampler_of(settings.how.sampler).scheduler(schedule, settings.steps).save_pretrained(home / "scheduler")

@@ -1,0 +1,11 @@
+"""The methods by name."""
+
+from typing import Final
+
+from pydantic import BaseModel
+
+from fpsynth.training.distill.lcm import LcmSettings
+from fpsynth.training.distill.phased import PhasedSettings
+
+METHODS: Final[dict[str, type[BaseModel]]] = {"phased": PhasedSettings, "lcm": LcmSettings}
+"""kind -> its settings (see Method)."""
