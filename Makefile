@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # exit code 3: some images stayed short of the gate, and their rows say so
 demo: setup  ## make a small dataset with the bundled model and show it
 	$(BIN)/fpsynth generate recipes/quickstart.yaml -o $(OUT) || [ $$? -eq 3 ]
-	$(BIN)/fpsynth inspect $(OUT) --no-judges --sheet $(OUT)-sheet.png
+	$(BIN)/fpsynth inspect $(OUT) --sheet $(OUT)-sheet.png
 	@echo "contact sheet: $(OUT)-sheet.png"
 
 test: setup  ## the fast tests

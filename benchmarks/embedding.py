@@ -14,10 +14,10 @@ from rich.table import Table
 
 from fpsynth.dataset.reader.source import open_source
 from fpsynth.embedding.embedder import load_embedder
-from fpsynth.gate.extractor import at_500, extractor
-from fpsynth.inspect.comparisons import Comparer
-from fpsynth.inspect.matching import draw_pairs, rates
-from fpsynth.inspect.measure import decode
+from fpsynth.extractor.mindtct import extractor, png_at_500
+from fpsynth.inspect.measure.comparisons import Comparer
+from fpsynth.inspect.measure.image import decode
+from fpsynth.inspect.measure.matching import draw_pairs, rates
 
 
 def main() -> None:
@@ -43,11 +43,11 @@ def measured(path: Path, model: Path | None, ppi: float) -> list[str]:
     pairs, _ = draw_pairs([item.identity for item in items])
     both = np.concatenate([pairs.mated, pairs.non_mated])
     cosine = (vectors[both[:, 0]] * vectors[both[:, 1]]).sum(1)
-    templates = [bytes(extractor().extract_minutiae(at_500(image, ppi)).to_iso_19794_2_2005()) for image in images]
+    templates = [bytes(extractor().extract_minutiae(png_at_500(image, ppi)).to_iso_19794_2_2005()) for image in images]
     bozorth = np.array(Comparer().scores(templates, [(a, b) for a, b in both.tolist()]), float)
     cut = len(pairs.mated)
     joined = sum((score - score[cut:].mean()) / score[cut:].std() for score in (cosine, bozorth))
-    errors = [f"{rates(score[:cut], score[cut:])['eer']:.1%}" for score in (cosine, bozorth, joined)]
+    errors = [f"{rates(score[:cut], score[cut:]).eer:.1%}" for score in (cosine, bozorth, joined)]
     return [path.name, str(len(images)), *errors, f"{np.median(cosine[:cut]):.2f}", f"{np.median(cosine[cut:]):.2f}"]
 
 

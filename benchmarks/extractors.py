@@ -17,10 +17,9 @@ from rich.table import Table
 
 from fpsynth.dataset.item import Item
 from fpsynth.dataset.reader.source import open_source
-from fpsynth.gate.extractor import PPI, extract
-from fpsynth.gate.match import STRONG, Found, Tally, compare
-from fpsynth.inspect import skeleton
-from fpsynth.inspect.measure import decode
+from fpsynth.extractor import PPI, Found, Tally, compare, extract
+from fpsynth.extractor.match import STRONG
+from fpsynth.inspect.measure.image import decode
 
 Rows = dict[str, list[Tally]]
 
@@ -50,9 +49,9 @@ def measured(items: Sequence[Item]) -> tuple[Rows, float]:
     for item in items:
         image, ppi = decode(item.encoded), item.ppi or PPI
         start = time.process_time()
-        own = skeleton.extract(image, ppi)
+        own = extract("skeleton", image, ppi)
         seconds += time.process_time() - start
-        for name, tally in tallies(item, own, extract(image, ppi), PPI / ppi):
+        for name, tally in tallies(item, own, extract("mindtct", image, ppi), PPI / ppi):
             rows[name].append(tally)
     return dict(sorted(rows.items())), seconds
 

@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy.spatial.distance import cdist
 
-from fpsynth.inspect.dataset_look import Depth, scan_dataset
-from fpsynth.inspect.realism import minutiae_distance, pair_histograms
+from fpsynth.inspect.measure.dataset import Depth, scan_dataset
+from fpsynth.inspect.measure.realism import minutiae_distance, pair_histograms
 
 PARTS = 20
 

@@ -23,6 +23,7 @@ from fpsynth.dataset import DatasetSpec, DatasetWriter, Renderer, Row
 from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.model import Model, load_model
 from fpsynth.diffusion.sample import Request, Settings, conditions_of, course_of, noise_source, sample
+from fpsynth.extractor import chosen
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, Impression, capture
 from fpsynth.model_folder import PLANES, default_model
@@ -112,8 +113,7 @@ def measured(model: Model, batch: int, repeat: int) -> list[tuple[str, float]]:
             "4 steps and decoding, all": (lambda: sample(model, settings, requests), batch),
             "writing (Parquet, 32 images)": (lambda: write_shard([row_of(impression, image)] * 32), 32),
         }
-        if gate.available():
-            stages["gate"] = (lambda: gate.judge(image, impression.minutiae, contact, 500), 1)
+        stages[f"gate ({chosen()})"] = (lambda: gate.judge(image, impression.minutiae, contact, 500), 1)
         return [(name, seconds(work, repeat) / share) for name, (work, share) in stages.items()]
 
 

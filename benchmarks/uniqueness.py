@@ -17,12 +17,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from fpsynth.extractor.mindtct import extractor, png_at_500
 from fpsynth.finger import make_finger
-from fpsynth.gate.extractor import at_500, extractor
 from fpsynth.impression import CaptureSettings, capture
-from fpsynth.inspect.comparisons import Comparer
-from fpsynth.inspect.likeness import closest_strangers, cosines, embedder
-from fpsynth.inspect.matching import tuples
+from fpsynth.inspect.measure.comparisons import Comparer
+from fpsynth.inspect.measure.likeness import closest_strangers, cosines, embedder
+from fpsynth.inspect.measure.matching import tuples
 from fpsynth.rng import Stream, generator
 from fpsynth.sensor import draw_device, render
 from fpsynth.vocabulary import NATURAL_SHARES
@@ -73,7 +73,7 @@ def described(shot: tuple[int, int]) -> tuple[bytes, np.ndarray]:
     finger = make_finger(generator(SEED, Stream.FINGER, identity), str(pattern))
     rng = generator(SEED, Stream.CAPTURE, identity, impression)
     image = render(capture(finger, CaptureSettings(), rng), draw_device("optical", rng), rng).numpy()
-    template = bytes(extractor().extract_minutiae(at_500(image, 500)).to_iso_19794_2_2005())
+    template = bytes(extractor().extract_minutiae(png_at_500(image, 500)).to_iso_19794_2_2005())
     return template, embedder().describe([image]).identity[0]
 
 

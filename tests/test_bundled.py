@@ -10,7 +10,7 @@ from fpsynth.conditioning.conditions import Conditioning
 from fpsynth.diffusion.denoiser.unet.files import ADAPTER
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import Request, Settings, sample
-from fpsynth.gate import available
+from fpsynth.extractor.mindtct import available
 from fpsynth.generate import Order, generate
 from fpsynth.model_folder import PLANES, default_model
 

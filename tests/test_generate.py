@@ -16,6 +16,7 @@ import pytest
 
 from fpsynth.console import Console
 from fpsynth.errors import UserError
+from fpsynth.extractor import mindtct
 from fpsynth.generate import Order, generate
 
 RECIPE = """\
@@ -158,6 +159,21 @@ def test_a_folder_of_another_recipe_is_refused_and_left_alone(made, tmp_path):
     with pytest.raises(UserError, match="holds another dataset"):
         generate(Order(tmp_path / "recipe.yaml", ("seed=6",), made), Console("quiet"))
     assert digests(made) == before
+
+
+def test_without_nists_tools_our_own_extractor_judges_and_all_say_so(tmp_path, monkeypatch, capsys):
+    write(tmp_path, RECIPE.replace("gate: off", "gate: {retries: 0}").replace("width: 128, height: 128", "width: 256"))
+    monkeypatch.setattr(mindtct, "missing", lambda: "libopencv_core.so.406: cannot open")
+    order = Order(tmp_path / "recipe.yaml", (), tmp_path / "out")
+    generate(order, Console())
+    (notice,) = [line for line in capsys.readouterr().err.splitlines() if "libopencv_core.so.406" in line]
+    assert "own extractor" in notice
+    gates = [row["gate"] for row in table(tmp_path / "out").values()]
+    assert {gate["extractor"] for gate in gates} == {"skeleton"} and all(gate["verdict"] in (0, 1) for gate in gates)
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["provenance"]["gate"] == "skeleton"
+    monkeypatch.setattr(mindtct, "missing", lambda: None)
+    with pytest.raises(UserError, match="holds another dataset"):
+        generate(order, Console("quiet"))
 
 
 def test_a_folder_of_other_things_is_refused_and_left_alone(tmp_path):

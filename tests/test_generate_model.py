@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from fpsynth import gate
 from fpsynth.console import Console
 from fpsynth.diffusion.bundle import digest
 from fpsynth.errors import UserError
+from fpsynth.extractor import mindtct
 from fpsynth.generate import Order, generate
 from tests.diffusion.conftest import bundle  # noqa: F401
 
@@ -106,7 +106,7 @@ def test_a_model_that_cannot_be_used_is_one_line_and_nothing_is_written(folder, 
     assert not (folder / "out").exists()
 
 
-@pytest.mark.skipif(not gate.available(), reason="the extra 'judges' is not installed")
+@pytest.mark.skipif(not mindtct.available(), reason="the extra 'judges' is not installed")
 def test_images_without_their_minutiae_fail_the_gate_and_are_kept(folder):
     assert not make(folder, "out", "gate={retries: 1}")
     for row in rows(folder / "out"):

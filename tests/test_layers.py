@@ -14,16 +14,20 @@ FLOW = (
     ("impression",),
     ("sensor",),
     ("conditioning",),
+    ("extractor",),
+    ("gate", "dataset"),
     ("diffusion", "embedding"),
     ("training",),
-    ("gate", "dataset"),
     ("inspect",),
-    ("render",),
+    ("making",),
     ("generate",),
     ("cli",),
     ("__main__",),
 )
 """The flow; those in one pair of brackets may use each other."""
+
+ROOMS = {"inspect": ("measure", "report", "look")}
+"""Rooms of a folder, in their order: each imports only from itself and from those before it."""
 
 RANK = {name: rank for rank, names in enumerate(FLOW) for name in names}
 LIGHT = ("errors", "vocabulary", "rng", "files", "device", "work", "slots", "console", "model_folder")
@@ -65,6 +69,20 @@ def test_imports_go_up_the_flow(path):
         if name.startswith("fpsynth.") and not name.startswith("fpsynth.__"):
             there = name.split(".")[1]
             assert RANK[there] <= RANK[here], f"{path.name} imports {name}, which comes later in the flow"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if part(p) in ROOMS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_inside_a_folder_go_up_its_rooms(path):
+    folder, room = path.relative_to(ROOT).parts[:2]
+    order = ROOMS[folder]
+    if room == "__init__.py":
+        return
+    assert room in order, f"{room} has no place in {folder}"
+    allowed = order[: order.index(room) + 1]
+    for name in imports(ast.parse(path.read_text()), top=False):
+        there = name.removeprefix(f"fpsynth.{folder}.").split(".")[0]
+        if name.startswith(f"fpsynth.{folder}.") and there in order:
+            assert there in allowed, f"{path.name} imports {name}, a later room"
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if part(p) in LIGHT], ids=lambda path: str(path.relative_to(ROOT)))

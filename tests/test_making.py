@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from fpsynth.conditioning.conditions import Conditioning, Style
 from fpsynth.dataset import Renderer
 from fpsynth.device import choose_device
 from fpsynth.errors import UserError
 from fpsynth.gate import Verdict
+from fpsynth.making.renderer import Drawn
+from fpsynth.making.rows import render_batch
+from fpsynth.making.scene import Scene, Scenes, batches
+from fpsynth.making.virtual import VirtualRenderer
 from fpsynth.recipe import Recipe, make_plan
-from fpsynth.render.renderer import Drawn
-from fpsynth.render.rows import render_batch
-from fpsynth.render.scene import Scene, Scenes, batches
-from fpsynth.render.virtual import VirtualRenderer
 from fpsynth.sensor import render
 
 RECIPE = Recipe.model_validate({"identities": 3, "impressions": 1, "gate": {"retries": 2}})
@@ -36,7 +37,8 @@ class Marked:
 def scenes() -> list[Scene]:
     plan = make_plan(RECIPE)
     truth = SimpleNamespace(minutiae=(), singular=(), parameters={}, contact=torch.ones(1, 2))
-    return [Scene(row, truth) for shard in plan.shards for row in plan.rows(shard)]
+    told = Conditioning(planes={}, prompt="told", styles=(Style("look.png", torch.zeros(2, 2)),))
+    return [Scene(row, truth, told) for shard in plan.shards for row in plan.rows(shard)]
 
 
 def judge_with(monkeypatch, recalls: dict) -> None:
@@ -57,6 +59,7 @@ def test_only_failing_images_are_drawn_again_and_the_best_stays(monkeypatch):
     assert [row.gate.tries for row in rows] == [1, 2, 3]
     assert [row.seed for row in rows] == [0, 101, 201]
     assert [int(row.image[0, 1]) for row in rows] == [0, 1, 1]
+    assert {(row.prompt, row.style) for row in rows} == {("told", "look.png")}
 
 
 def test_without_a_gate_nothing_is_judged(monkeypatch):
@@ -83,7 +86,7 @@ def devices(sensor: str, surface: str, monkeypatch) -> tuple[list, np.ndarray]:
         used.append(device)
         return render(impression, device, rng)
 
-    monkeypatch.setattr("fpsynth.render.virtual.render", noted)
+    monkeypatch.setattr("fpsynth.making.virtual.render", noted)
     recipe = Recipe.model_validate({**PRINTS, "prompt": {"sensor": sensor, "surface": surface}})
     plan = make_plan(recipe)
     (row,) = plan.rows(plan.shards[0])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from PIL import Image
 
+from fpsynth.extractor import Extractor
 from fpsynth.gate.verdict import WORDS, Word
 from fpsynth.minutiae import Minutia, SingularPoint
 from fpsynth.slots import SLOTS, Words
@@ -27,12 +28,13 @@ RENDERERS = ("diffusion", "virtual")
 
 @dataclass(frozen=True)
 class GateRecord:
-    """What the gate said of the image that was kept, and how many were drawn."""
+    """What the gate said of the image that was kept, how many were drawn, and by which extractor (None: no gate)."""
 
     verdict: Word = "unjudged"
     recall: float | None = None
     spurious: float | None = None
     tries: int = 1
+    extractor: Extractor | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def _facts(value: Any) -> dict[str, Any]:
             "recall": value("float32"),
             "spurious": value("float32"),
             "tries": value("int32"),
+            "extractor": value("string"),
         },
         "renderer": {
             "kind": ClassLabel(names=list(RENDERERS)),
@@ -177,6 +180,7 @@ def facts(row: Row, encoded: bytes) -> dict[str, Any]:
             "recall": row.gate.recall,
             "spurious": row.gate.spurious,
             "tries": row.gate.tries,
+            "extractor": row.gate.extractor,
         },
         "renderer": {
             "kind": _code(RENDERERS, row.renderer.kind),

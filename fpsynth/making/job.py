@@ -69,9 +69,10 @@ def notes(loaded: LoadedRecipe) -> Iterator[str]:
     text, model = loaded.recipe.prompt.text, loaded.model
     if loaded.recipe.gate and (judge := notice()):
         yield judge
-    if model is not None and text is not None:
-        if strange := unknown_words(prompt_text({}, text), knows(model).slots or None):
-            yield f"the model never saw these words of prompt.text: {', '.join(strange)}"
+    if model is None or text is None:
+        return
+    if strange := unknown_words(prompt_text({}, text), knows(model).slots or None):
+        yield f"the model never saw these words of prompt.text: {', '.join(strange)}"
 
 
 def open_renderer(job: Job) -> SceneRenderer:

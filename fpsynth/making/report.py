@@ -9,6 +9,7 @@ from fpsynth.dataset import DatasetWriter
 from fpsynth.gate.verdict import WORDS
 from fpsynth.recipe import Plan
 
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """output: the dataset's folder; made: images made now; verdicts: images by what the gate said of them."""

@@ -31,7 +31,7 @@ def row(identity: int, impression: int) -> Row:
         singular=[SingularPoint(3, 4, "core")],
         parameters={"rotation": 12.5, "dx": -1.0},
         shared_noise=2,
-        gate=GateRecord("passed", 0.875, 0.125, 2),
+        gate=GateRecord("passed", 0.875, 0.125, 2, "mindtct"),
         renderer=Renderer("diffusion", "abc", "default"),
     )
 

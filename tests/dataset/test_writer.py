@@ -68,7 +68,8 @@ def check(data, cache: Path) -> None:
     kinds = data["test"].features["minutiae"].feature["kind"]
     found = [(m["x"], m["y"], m["angle"], kinds.int2str(m["kind"]), m["quality"]) for m in got["minutiae"]]
     assert found == [tuple(m) for m in wanted.minutiae]
-    assert got["gate"]["recall"] == 0.875 and got["renderer"]["student"] == "default"
+    assert (got["gate"]["recall"], got["gate"]["extractor"]) == (0.875, "mindtct")
+    assert got["renderer"]["student"] == "default"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from fpsynth.embedding.network import SIZE
 from fpsynth.errors import DamagedFile, UserError
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, capture
-from fpsynth.inspect.matching import draw_pairs, rates
+from fpsynth.inspect.measure.matching import draw_pairs, rates
 from fpsynth.sensor import draw_device, render
 
 FINGERS, CAPTURES = 12, 3
@@ -43,7 +43,7 @@ def test_new_fingers_are_told_apart(embedder, prints):
     vectors = embedder.describe([image for _, image in prints]).identity
     pairs, _ = draw_pairs([finger for finger, _ in prints])
     mated, other = ((vectors[p[:, 0]] * vectors[p[:, 1]]).sum(1) for p in (pairs.mated, pairs.non_mated))
-    assert rates(mated, other)["eer"] < 0.08
+    assert rates(mated, other).eer < 0.08
     assert np.median(mated) > np.percentile(other, 99)
 
 

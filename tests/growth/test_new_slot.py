@@ -10,7 +10,8 @@ from fpsynth.conditioning.prompt import known_words, prompt_text
 from fpsynth.console import Console
 from fpsynth.errors import UserError
 from fpsynth.generate import Order, generate, plan_table
-from fpsynth.inspect.dataset_look import Depth, look_at_dataset
+from fpsynth.inspect.measure.dataset import Depth, measure_dataset
+from fpsynth.inspect.measure.shares import WordShare
 from fpsynth.recipe import load_recipe, make_plan
 from fpsynth.recipe.schema import PromptPart, Recipe
 from fpsynth.recipe.summary import summary
@@ -99,5 +100,5 @@ def test_datasets_hold_it(recipe, tmp_path):
     children = sum(word == "child" for word in said(recipe).values())
     card = (root / "README.md").read_text()
     assert f"- age: adult {1 - children / 6:.1%}, child {children / 6:.1%}" in card
-    told = look_at_dataset(root, Depth(judges=False, workers=1, cache=False)).figures["shares"]["age"]["words"]
-    assert told["child"] == {"count": children, "share": round(children / 6, 4), "asked": 0.5}
+    told = measure_dataset(root, Depth(judges=False, workers=1, cache=False)).figures.shares["age"].words
+    assert told["child"] == WordShare(children, round(children / 6, 4), 0.5)

@@ -10,13 +10,14 @@ import pytest
 from PIL import Image
 
 from fpsynth.dataset import Row
-from fpsynth.gate import available
-from fpsynth.inspect.asked import asked_shares
-from fpsynth.inspect.figures import chi_square, share_figures, word_counts
-from fpsynth.inspect.integrity import check_shares
-from fpsynth.inspect.judges import explain, find_minutiae
+from fpsynth.extractor import Extractor, extract
+from fpsynth.extractor.mindtct import available
 from fpsynth.inspect.look import Look, Options, inspect_path
-from fpsynth.inspect.record import Extractor, Record
+from fpsynth.inspect.measure.asked import asked_shares
+from fpsynth.inspect.measure.integrity import check_shares
+from fpsynth.inspect.measure.judges import explain
+from fpsynth.inspect.measure.record import Record
+from fpsynth.inspect.measure.shares import chi_square, share_figures, word_counts
 from fpsynth.minutiae import Minutia
 from fpsynth.vocabulary import NATURAL_SHARES
 from tests.inspect.population import SIDE, build, row
@@ -41,7 +42,7 @@ def look(root: Path, judges: bool | None = False) -> Look:
 def extractor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Extractor:
     """Each extractor in turn; for our own one, NIST's tools are taken away."""
     if request.param == "skeleton":
-        monkeypatch.setattr("fpsynth.inspect.dataset_look.available", lambda: False)
+        monkeypatch.setattr("fpsynth.extractor.mindtct.missing", lambda: "not wanted")
     return request.param
 
 
@@ -282,14 +283,14 @@ CHANGES = {
 @pytest.mark.parametrize("message", CHANGES)
 def test_wrong_truth_is_explained(message: str, extractor: Extractor) -> None:
     true = row(1, 0) if "clockwise" not in message else row(2, 0)
-    found = find_minutiae(extractor, true.image, 500)
+    found = extract(extractor, true.image, 500)
     assert explain(true.minutiae, found, SIDE, SIDE) is None
     told = explain([CHANGES[message](m) for m in true.minutiae], found, SIDE, SIDE)
     assert told is not None and told.split(",")[0] in (message.split(",")[0], "minutiae shifted by 19")
 
 
 def test_truth_that_nothing_explains_is_left_to_the_figures(extractor: Extractor) -> None:
-    found = find_minutiae(extractor, row(1, 0).image, 500)
+    found = extract(extractor, row(1, 0).image, 500)
     assert explain(row(3, 0).minutiae, found, SIDE, SIDE) is None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fpsynth.errors import UserError
-from fpsynth.gate import available
+from fpsynth.extractor.mindtct import available
 from fpsynth.inspect.look import Options, inspect_path
 from tests.inspect.population import build
 
@@ -56,7 +56,7 @@ def test_report_is_self_contained(tmp_path: Path, judges: bool) -> None:
 
 
 def test_report_names_our_own_extractor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fpsynth.inspect.dataset_look.available", lambda: False)
+    monkeypatch.setattr("fpsynth.extractor.mindtct.missing", lambda: "not wanted")
     out = tmp_path / "r.html"
     inspect_path(build(tmp_path / "o", sidecars=()), Options(cache=False, workers=1, html=out))
     text = unescape(out.read_text())

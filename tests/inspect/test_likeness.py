@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from fpsynth.inspect import likeness
-from fpsynth.inspect.matching import tuples
+from fpsynth.inspect.measure import likeness
+from fpsynth.inspect.measure.matching import tuples
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import itertools
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from fpsynth.dataset.row import png
+from fpsynth.dataset.row import Row, png
 from fpsynth.errors import UserError
-from fpsynth.gate import available
-from fpsynth.inspect import matching, measure
-from fpsynth.inspect.dataset_look import _sample
+from fpsynth.extractor.mindtct import available
 from fpsynth.inspect.look import Options, inspect_path
-from fpsynth.inspect.record import Record
+from fpsynth.inspect.measure import matching
+from fpsynth.inspect.measure.dataset import _sample
+from fpsynth.inspect.measure.image import deep
+from fpsynth.inspect.measure.record import Record
 from tests.inspect.population import IDENTITIES, IMPRESSIONS, build, row
 from tests.prints import planted
 
@@ -56,8 +58,8 @@ def test_judges_agree_with_the_tools_called_directly(dataset: Path) -> None:
 def test_rates_of_scores_worked_out_by_hand() -> None:
     mated, other = np.array([10.0, 20, 30, 40]), np.array([1.0, 2, 3, 15, 25])
     found = matching.rates(mated, other)
-    assert found["eer"] == pytest.approx((0.2 + 0.25) / 2)  # at 16..20: one of five above, one of four below
-    assert found["tar_at_far_0.01"] == 0.5
+    assert found.eer == pytest.approx((0.2 + 0.25) / 2)  # at 16..20: one of five above, one of four below
+    assert found.tar[0.01] == 0.5
 
 
 def test_confidence_intervals_hold_the_rate_and_shrink() -> None:
@@ -87,11 +89,11 @@ def test_pairs_are_mated_and_non_mated(sizes: tuple[int, ...]) -> None:
 def test_ridge_period_and_foreground_of_a_known_wave() -> None:
     page = np.full((512, 512), 255, np.uint8)
     page[100:400, 120:380] = planted([], 300, 260, turn=30)
-    found = measure.deep(page, 500)
+    found = deep(page, 500)
     assert found.period == pytest.approx(9, abs=0.15) and found.spread is not None and found.spread < 0.3
     assert found.area == pytest.approx(300 * 260 * (25.4 / 500) ** 2, rel=0.08)
     double = np.asarray(Image.fromarray(page).resize((1024, 1024), Image.Resampling.BICUBIC))
-    assert measure.deep(double, 1000).period == pytest.approx(9, abs=0.15)
+    assert deep(double, 1000).period == pytest.approx(9, abs=0.15)
 
 
 def test_parquet_and_png_give_the_same_figures(dataset: Path, tmp_path: Path) -> None:
@@ -110,8 +112,19 @@ def test_a_second_look_is_the_same_from_the_cache(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     options = Options(judges=False, workers=1)
     first = inspect_path(dataset, options).figures
-    monkeypatch.setattr("fpsynth.inspect.scan.deep", None)
+    monkeypatch.setattr("fpsynth.inspect.measure.scan.deep", None)
     assert inspect_path(dataset, options).figures == first
+
+
+def test_who_judged_when_it_was_made(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def judged(rows: list[Row]) -> list[Row]:
+        return [replace(r, gate=replace(r.gate, extractor="mindtct" if r.identity else "skeleton")) for r in rows]
+
+    assert "extractor" not in inspect_path(dataset, QUICK).figures["gate"]
+    seen = inspect_path(build(tmp_path / "o", judged), QUICK)
+    assert seen.figures["gate"]["extractor"] == {"mindtct": 15, "skeleton": 3}
+    seen.show()
+    assert "mindtct (15), fpsynth's own extractor (3)" in capsys.readouterr().out
 
 
 def test_in_depth_at_a_sample_of_whole_identities(dataset: Path) -> None:
@@ -200,7 +213,7 @@ def test_what_cannot_be_looked_at(tmp_path: Path) -> None:
 
 
 def test_judges_that_are_asked_for_and_missing(dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fpsynth.inspect.dataset_look.available", lambda: False)
+    monkeypatch.setattr("fpsynth.extractor.mindtct.missing", lambda: "not wanted")
     with pytest.raises(UserError, match="judges"):
         inspect_path(dataset, Options(judges=True, cache=False))
 
@@ -208,7 +221,7 @@ def test_judges_that_are_asked_for_and_missing(dataset: Path, monkeypatch: pytes
 def test_without_the_extra_our_own_extractor_is_used_and_named(
     dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("fpsynth.inspect.dataset_look.available", lambda: False)
+    monkeypatch.setattr("fpsynth.extractor.mindtct.missing", lambda: "not wanted")
     seen = inspect_path(dataset, Options(cache=False, workers=1))
     judges = seen.figures["judges"]
     assert (judges["extractor"], judges["images"], judges["truth"]["images"]) == ("skeleton", 18, 18)

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from fpsynth.errors import UserError
+from fpsynth.extractor.mindtct import available
 from fpsynth.finger import make_finger
-from fpsynth.gate import available
 from fpsynth.impression import CaptureSettings, capture
-from fpsynth.inspect import privacy
 from fpsynth.inspect.look import Options, inspect_path
+from fpsynth.inspect.measure import privacy
 from fpsynth.sensor import draw_device, render
 
 nist = pytest.mark.skipif(not available(), reason="nbis-python is not installed")

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from fpsynth.errors import UserError
-from fpsynth.gate import available
-from fpsynth.inspect import realism
-from fpsynth.inspect.judges import judge_image
-from fpsynth.inspect.likeness import describe
-from fpsynth.inspect.record import Record
+from fpsynth.extractor.mindtct import available
+from fpsynth.inspect.measure import realism
+from fpsynth.inspect.measure.judges import judge_image
+from fpsynth.inspect.measure.likeness import describe
+from fpsynth.inspect.measure.record import Record
 from tests.inspect.population import SIDE, row
 
 
@@ -72,15 +72,15 @@ def record(identity: int, impression: int, blur: bool = False) -> Record:
 
 @pytest.mark.skipif(not available(), reason="nbis-python is not installed")
 def test_a_set_against_itself_and_against_a_pale_copy(judged: list[Record]) -> None:
-    same = realism.realism(judged, judged)["distances"]
-    assert same["nfiq2"]["energy"]["value"] <= same["nfiq2"]["energy"]["yardstick_high"]
+    same = realism.realism(judged, judged).distances
+    assert same["nfiq2"]["energy"].value <= same["nfiq2"]["energy"].yardstick_high
     for space in ("nfiq2", "embedding"):
-        assert [same[space][name]["value"] for name in ("precision", "recall", "coverage")] == [1, 1, 1]
-    assert same["embedding"]["frechet"]["value"] == pytest.approx(0, abs=1e-3)
-    assert same["minutiae"]["pairs"]["value"] == pytest.approx(0, abs=1e-6)
+        assert [same[space][name].value for name in ("precision", "recall", "coverage")] == [1, 1, 1]
+    assert same["embedding"]["frechet"].value == pytest.approx(0, abs=1e-3)
+    assert same["minutiae"]["pairs"].value == pytest.approx(0, abs=1e-6)
     pale = [record(i, k, blur=True) for i in range(6) for k in range(3)]
-    far = realism.realism(pale, judged)["distances"]
-    assert far["nfiq2"]["energy"]["value"] > 3 * same["nfiq2"]["energy"]["yardstick_high"]
+    far = realism.realism(pale, judged).distances
+    assert far["nfiq2"]["energy"].value > 3 * same["nfiq2"]["energy"].yardstick_high
     with pytest.raises(UserError, match="at least 16"):
         realism.realism(judged, judged[:9])
 
@@ -92,7 +92,7 @@ def test_texture_tells_blurred_prints_from_sharp_ones_without_judges() -> None:
         return [Record(0, 0, "", str(i), 0, SIDE, SIDE, 500, 0, 0, "", print=describe(x, 500)) for i, x in shown]
 
     sharp = prints(0, 0)
-    other, blurred = (realism.realism(own, sharp)["distances"] for own in (prints(3, 0), prints(0, 2.5)))
+    other, blurred = (realism.realism(own, sharp).distances for own in (prints(3, 0), prints(0, 2.5)))
     assert list(other) == ["embedding"]
-    assert blurred["embedding"]["frechet"]["value"] > 5 * other["embedding"]["frechet"]["value"]
-    assert blurred["embedding"]["neighbour_test"]["value"] > 0.9 > other["embedding"]["neighbour_test"]["value"]
+    assert blurred["embedding"]["frechet"].value > 5 * other["embedding"]["frechet"].value
+    assert blurred["embedding"]["neighbour_test"].value > 0.9 > other["embedding"]["neighbour_test"].value

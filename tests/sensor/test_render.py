@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from fpsynth.errors import UserError
+from fpsynth.extractor.mindtct import available
 from fpsynth.finger import make_finger
-from fpsynth.gate import available, judge
+from fpsynth.gate import judge
 from fpsynth.impression import CaptureSettings, capture, capture_all
 from fpsynth.sensor import draw_device, render, render_all
 from fpsynth.sensor.chance import Chance

@@ -1,0 +1,48 @@
+"""A dataset: measured, reported, and beside another one."""
+
+from pathlib import Path
+from typing import Any
+
+from fpsynth.inspect.look.dataset_json import to_json
+from fpsynth.inspect.look.look import Look, Options
+from fpsynth.inspect.measure.dataset import (
+    Depth,
+    Measured,
+    against_reference,
+    against_training,
+    measure_dataset,
+)
+from fpsynth.inspect.measure.fault import as_dict
+from fpsynth.inspect.report.section import beside
+from fpsynth.inspect.report.sections import dataset_sections
+
+
+def look_at_dataset(path: Path, options: Options, progress: Any = None) -> Look:
+    """Measure the dataset, and write the sheet and the report that are asked for. Raises UserError where it cannot."""
+    depth = Depth(options.judges, options.limit, options.ppi, options.workers, options.cache)
+    measured = measure_dataset(path, depth, progress)
+    if options.reference is not None:
+        measured = against_reference(measured, options.reference, depth, progress)
+    if options.training is not None:
+        measured = against_training(measured, options.training, depth, progress)
+    figures = {"path": str(path), **to_json(measured.figures)}
+    figures |= {"faults": [as_dict(f) for f in measured.faults], "notices": measured.notices}
+    sections, faults = dataset_sections(measured.figures), list(measured.faults)
+    if options.against is not None:
+        other = measure_dataset(options.against, depth, progress)
+        faults += other.faults
+        figures["against"] = {"path": str(options.against), **to_json(other.figures)}
+        sections = beside(sections, dataset_sections(other.figures), path.name, options.against.name)
+    _write(measured, options)
+    return Look(figures, sections, faults, measured.notices)
+
+
+def _write(measured: Measured, options: Options) -> None:
+    if options.sheet is not None:
+        from fpsynth.inspect.report.sheet import write_sheet
+
+        write_sheet(measured, options.sheet)
+    if options.html is not None:
+        from fpsynth.inspect.report.html import write_report
+
+        write_report(measured, options.html)

@@ -1,0 +1,112 @@
+"""Charts of a report, as SVG: distributions, shares, scores, the DET curve. Needs the extra `report` (matplotlib)."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from fpsynth.errors import UserError
+from fpsynth.inspect.measure.matching import Scores, det_curve, rates
+from fpsynth.inspect.measure.shares import ColumnShares
+
+ROOM = 5
+"""Bars that a chart of shares has room for, at least: one bar alone is no thicker."""
+BLUE, ORANGE, GREY = "#2563a8", "#d97b29", "#c5ccd3"
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#8a929b",
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "svg.hashsalt": "fpsynth",
+}
+
+
+def require_matplotlib() -> None:
+    """Raise UserError where charts cannot be drawn."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise UserError("a report needs matplotlib: install fpsynth with the extra 'report'") from None
+
+
+@contextmanager
+def _figure(title: str, label: str, out: io.BytesIO) -> Iterator[Any]:
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(4.4, 2.7), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_title(title)
+        axes.set_xlabel(label)
+        yield axes
+        figure.savefig(out, format="svg", metadata={"Date": None})
+
+
+def chart(title: str, label: str, draw: Callable[[Any], None]) -> bytes:
+    """An SVG whose axes were drawn on by `draw`."""
+    out = io.BytesIO()
+    with _figure(title, label, out) as axes:
+        draw(axes)
+    return out.getvalue()
+
+
+def histogram(title: str, label: str, series: Mapping[str, Sequence[float]], bins: int = 24) -> bytes:
+    """One histogram, or several over each other with a legend; the median of each as a line."""
+    values = np.concatenate([np.asarray(v, float) for v in series.values()])
+    edges = np.histogram_bin_edges(values, bins)
+
+    def draw(axes: Any) -> None:
+        for (name, own), colour in zip(series.items(), (BLUE, ORANGE), strict=False):
+            weights = np.full(len(own), 100 / max(len(own), 1))
+            axes.hist(own, edges, weights=weights, color=colour, alpha=0.65, label=name)
+            axes.axvline(np.median(own), color=colour, linewidth=1, linestyle="--")
+        axes.set_ylabel("% of images" if len(series) == 1 else "% of each")
+        if len(series) > 1:
+            axes.legend(frameon=False)
+
+    return chart(title, label, draw)
+
+
+def shares(title: str, told: ColumnShares) -> bytes:
+    """Shares of words as bars, with a mark where the recipe wanted each."""
+    words = list(told.words.items())[:12]
+
+    def draw(axes: Any) -> None:
+        places = np.arange(len(words))[::-1]
+        axes.barh(places, [100 * word.share for _, word in words], color=BLUE, height=0.62)
+        asked = [(p, 100 * w.asked) for p, (_, w) in zip(places, words, strict=True) if w.asked is not None]
+        if asked:
+            axes.plot([v for _, v in asked], [p for p, _ in asked], "|", color=ORANGE, markersize=14, markeredgewidth=3)
+        axes.set_ylim(min(-0.6, len(words) - ROOM - 0.4), len(words) - 0.4)
+        axes.set_yticks(places, [word.replace("_", " ") for word, _ in words])
+
+    return chart(title, "% (orange: asked for)" if told.asked else "%", draw)
+
+
+def score_histogram(scores: Scores, matcher: str) -> bytes:
+    """Mated and non-mated scores of this matcher."""
+    top = float(np.percentile(scores.mated, 99.5))
+    clipped = {"mated": np.minimum(scores.mated, top), "non-mated": np.minimum(scores.non_mated, top)}
+    return histogram("Scores of pairs", matcher, {name: v.tolist() for name, v in clipped.items()}, 40)
+
+
+def det(scores: Scores) -> bytes:
+    """False non-match against false match rate, both logarithmic, and the line where they are equal."""
+    false, missed = det_curve(scores.mated, scores.non_mated)
+    least = 0.5 / max(len(scores.mated), len(scores.non_mated))
+
+    def draw(axes: Any) -> None:
+        axes.plot([least, 1], [least, 1], color=GREY, linewidth=1)
+        axes.step(np.maximum(false, least), np.maximum(missed, least), color=BLUE, where="post", clip_on=False)
+        told = f"equal error rate {rates(scores.mated, scores.non_mated).eer:.2%}"
+        text = f"{told}\n{len(scores.mated)} mated, {len(scores.non_mated)} non-mated pairs"
+        axes.text(0.97, 0.97, text, transform=axes.transAxes, ha="right", va="top", backgroundcolor="white")
+        axes.set(xscale="log", yscale="log", xlim=(least, 1), ylim=(least, 1), ylabel="false non-match rate")
+
+    return chart("Error trade-off (DET)", "false match rate", draw)

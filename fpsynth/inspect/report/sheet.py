@@ -1,0 +1,65 @@
+"""Contact sheets: fingers in rows, their impressions in columns."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from fpsynth.dataset.item import Item
+from fpsynth.files import replacing
+from fpsynth.inspect.measure.image import decode
+
+if TYPE_CHECKING:
+    from fpsynth.inspect.measure.dataset import Measured
+
+ROWS, COLUMNS, SIZE, GAP = 8, 6, 256, 6
+
+
+def write_sheet(look: "Measured", path: Path) -> None:
+    """Write a PNG: up to 8 fingers spread over the dataset, up to 6 impressions of each."""
+    by_identity: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for record in look.records:
+        by_identity[record.identity].append((record.unit, record.number))
+    names = list(by_identity)
+    count = min(ROWS, len(names))
+    chosen = [by_identity[names[i * len(names) // count]][:COLUMNS] for i in range(count)]
+    items = items_at(look, {place for row in chosen for place in row})
+    page = mosaic([[decode(items[place].encoded) for place in row] for row in chosen])
+    with replacing(path) as temporary:
+        Image.fromarray(page).save(temporary, "PNG")
+
+
+def items_at(look: "Measured", places: Collection[tuple[int, int]]) -> dict[tuple[int, int], Item]:
+    """The images at these places (unit, number); only their units are read."""
+    items = {}
+    for unit in sorted({unit for unit, _ in places}):
+        wanted = {number for at, number in places if at == unit}
+        for number, item in enumerate(look.source.units[unit].read()):
+            if number in wanted:
+                items[unit, number] = item
+            if number >= max(wanted):
+                break
+    return items
+
+
+def mosaic(rows: list[list[np.ndarray]], size: int = SIZE) -> np.ndarray:
+    """Pictures in rows on a white page, each fitted into a square of this size."""
+    columns = max(len(row) for row in rows)
+    step = size + GAP
+    page = np.full((len(rows) * step + GAP, columns * step + GAP), 255, np.uint8)
+    for y, row in enumerate(rows):
+        for x, picture in enumerate(row):
+            small = np.asarray(_fitted(picture, size))
+            top = GAP + y * step + (size - small.shape[0]) // 2
+            left = GAP + x * step + (size - small.shape[1]) // 2
+            page[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return page
+
+
+def _fitted(picture: np.ndarray, size: int) -> Image.Image:
+    image = Image.fromarray(picture)
+    image.thumbnail((size, size), Image.Resampling.LANCZOS)
+    return image
