@@ -9,9 +9,10 @@ from pydantic import Field
 from fpsynth.conditioning.prompt import known_words, prompt_text
 from fpsynth.console import Console
 from fpsynth.errors import UserError
-from fpsynth.generate import Order, generate, plan_table
+from fpsynth.generate import Order, generate
 from fpsynth.inspect.measure.dataset import Depth, measure_dataset
 from fpsynth.inspect.measure.shares import WordShare
+from fpsynth.making.plan_table import plan_table
 from fpsynth.recipe import load_recipe, make_plan
 from fpsynth.recipe.schema import PromptPart, Recipe
 from fpsynth.recipe.summary import summary
