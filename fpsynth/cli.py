@@ -83,7 +83,15 @@ def generate(
     from fpsynth import generate as story
 
     console = _console(json, quiet)
-    order = story.Order(recipe, tuple(set_ or ()), out, device, batch, workers, overwrite)
+    order = story.Order(
+        recipe=recipe,
+        overrides=tuple(set_ or ()),
+        out=out,
+        device=device,
+        batch=batch,
+        workers=workers,
+        overwrite=overwrite,
+    )
     if dry_run:
         story.show_plan(order, console)
     elif not story.generate(order, console):
@@ -112,7 +120,18 @@ def inspect(
     from fpsynth.inspect.look import Options, inspect_path
 
     console = _console(json, quiet)
-    options = Options(judges, html, sheet, against, reference, training, limit, ppi, workers, cache)
+    options = Options(
+        judges=judges,
+        html=html,
+        sheet=sheet,
+        against=against,
+        reference=reference,
+        training=training,
+        limit=limit,
+        ppi=ppi,
+        workers=workers,
+        cache=cache,
+    )
     with console.watch() as progress:
         look = inspect_path(path, options, progress)
     console.result(look.figures, look, brief=str(path))

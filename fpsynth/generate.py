@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fpsynth.making.job import Job
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Order:
     """What the command line asks for. out None: out/NAME; batch None: by the kind of device."""
 

@@ -95,7 +95,7 @@ def test_truth_identity_and_quality_by_nist(tmp_path):
 
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(RECIPE)
-    generate(Order(recipe, (), tmp_path / "out"), Console("quiet"))
+    generate(Order(recipe=recipe, overrides=(), out=tmp_path / "out"), Console("quiet"))
     judged = inspect_path(tmp_path / "out", Options(judges=True, workers=1, cache=False)).figures["judges"]
     assert judged["truth"]["recall"] > 0.8
     assert judged["truth"]["spurious"] < 0.2

@@ -43,7 +43,7 @@ def write(folder: Path, text: str = RECIPE) -> Path:
 
 
 def make(folder: Path, name: str, *overrides: str, **options) -> Path:
-    generate(Order(folder / "recipe.yaml", overrides, folder / name, **options), Console("quiet"))
+    generate(Order(recipe=folder / "recipe.yaml", overrides=overrides, out=folder / name, **options), Console("quiet"))
     return folder / name
 
 
@@ -91,7 +91,7 @@ def test_the_same_recipe_twice_is_the_same_bytes(made, tmp_path):
 
 def test_the_same_command_again_changes_nothing(made):
     before = {path: path.stat().st_mtime_ns for path in made.rglob("*.parquet")}
-    assert generate(Order(made.parent / "recipe.yaml", (), made), Console("quiet"))
+    assert generate(Order(recipe=made.parent / "recipe.yaml", overrides=(), out=made), Console("quiet"))
     assert {path: path.stat().st_mtime_ns for path in made.rglob("*.parquet")} == before
 
 
@@ -157,14 +157,14 @@ def test_a_folder_of_another_recipe_is_refused_and_left_alone(made, tmp_path):
     write(tmp_path)
     before = digests(made)
     with pytest.raises(UserError, match="holds another dataset"):
-        generate(Order(tmp_path / "recipe.yaml", ("seed=6",), made), Console("quiet"))
+        generate(Order(recipe=tmp_path / "recipe.yaml", overrides=("seed=6",), out=made), Console("quiet"))
     assert digests(made) == before
 
 
 def test_without_nists_tools_our_own_extractor_judges_and_all_say_so(tmp_path, monkeypatch, capsys):
     write(tmp_path, RECIPE.replace("gate: off", "gate: {retries: 0}").replace("width: 128, height: 128", "width: 256"))
     monkeypatch.setattr(mindtct, "missing", lambda: "libopencv_core.so.406: cannot open")
-    order = Order(tmp_path / "recipe.yaml", (), tmp_path / "out")
+    order = Order(recipe=tmp_path / "recipe.yaml", overrides=(), out=tmp_path / "out")
     generate(order, Console())
     (notice,) = [line for line in capsys.readouterr().err.splitlines() if "libopencv_core.so.406" in line]
     assert "own extractor" in notice
@@ -210,7 +210,7 @@ def test_png_format_holds_the_same_rows(made, tmp_path):
 
 
 def test_json_result_counts_what_was_made(made, capsys):
-    generate(Order(made.parent / "recipe.yaml", (), made), Console("json"))
+    generate(Order(recipe=made.parent / "recipe.yaml", overrides=(), out=made), Console("json"))
     facts = json.loads(capsys.readouterr().out)
     assert (facts["images"], facts["made"], facts["gate"]) == (6, 0, {"unjudged": 6})
 
@@ -220,5 +220,5 @@ def test_json_result_counts_what_was_made(made, capsys):
 def test_two_workers_make_the_same_bytes(made, tmp_path, monkeypatch):
     write(tmp_path)
     monkeypatch.chdir(tmp_path)
-    generate(Order(Path("recipe.yaml"), (), Path("out"), workers=2), Console("quiet"))
+    generate(Order(recipe=Path("recipe.yaml"), overrides=(), out=Path("out"), workers=2), Console("quiet"))
     assert digests(tmp_path / "out") == digests(made)

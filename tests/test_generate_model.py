@@ -38,7 +38,7 @@ def folder(bundle, tmp_path):  # noqa: F811
 
 
 def make(folder, name, *overrides, **options) -> bool:
-    order = Order(folder / "recipe.yaml", overrides, folder / name, "cpu", **options)
+    order = Order(recipe=folder / "recipe.yaml", overrides=overrides, out=folder / name, device="cpu", **options)
     return generate(order, Console("quiet"))
 
 

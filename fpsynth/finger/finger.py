@@ -26,7 +26,7 @@ ROUNDS = (6, 12)
 """Rounds of growth: more rounds heal more disagreements, so fewer minutiae stay."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finger:
     """A fingertip, its tip at the top: the Master (see there) of a finger.
 
@@ -112,9 +112,17 @@ def _finished(rng: np.random.Generator, seedling: _Seedling, position: int, wave
     """The finger of one grown pattern (planes (704, 576)): its detail, minutiae and singular points."""
     minutiae = read_minutiae(waves.wave.cpu().numpy())
     singular = move_singular(seedling.layout, seedling.stretch.source)
-    detail = draw_detail(rng, waves.wave)
-    planes = waves.wave, detail, waves.orientation, waves.period
-    return Finger(seedling.pattern, position, *planes, minutiae, singular, finger_centre(singular))
+    return Finger(
+        pattern=seedling.pattern,
+        position=position,
+        ridges=waves.wave,
+        detail=draw_detail(rng, waves.wave),
+        orientation=waves.orientation,
+        period=waves.period,
+        minutiae=minutiae,
+        singular=singular,
+        centre=finger_centre(singular),
+    )
 
 
 def finger_centre(singular: tuple[SingularPoint, ...]) -> tuple[float, float]:

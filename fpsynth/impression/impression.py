@@ -26,7 +26,7 @@ from fpsynth.impression.truth import Planes, move_minutiae, move_singular
 from fpsynth.minutiae import Minutia, SingularPoint
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CaptureSettings:
     """What the recipe asks of a capture. variation scales every difference between captures; 0: all the same."""
 
@@ -40,7 +40,7 @@ class CaptureSettings:
     variation: float = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Impression:
     """A capture, before any sensor has seen it. All planes (height, width) float32.
 
@@ -73,10 +73,21 @@ class Impression:
     roughness: float = 1.0
 
 
-_Moved = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
-"""ridges, detail, contact, pressure, moisture, wear, flow."""
 COARSE = 8
 """Image pixels between the points at which smooth fields are computed (linear between them: map error < 0.05 px)."""
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """The planes of one capture, as Impression names them."""
+
+    ridges: Tensor
+    detail: Tensor
+    contact: Tensor
+    pressure: Tensor
+    moisture: Tensor
+    wear: Tensor
+    flow: Tensor
 
 
 @dataclass(frozen=True)
@@ -112,9 +123,10 @@ def capture_all(
     ridges, detail = _sampled(fingers, flow)
     depth = torch.minimum(depth, _inside(flow, fingers[0]))
     contact = touch(draws, depth, ridges, touches[0].skin.pixel_mm)
-    planes = ridges, detail, contact, pressure, moisture, wear, flow.permute(0, 2, 3, 1).contiguous()
+    whole = flow.permute(0, 2, 3, 1).contiguous()
+    planes = [_Moved(*own) for own in zip(ridges, detail, contact, pressure, moisture, wear, whole, strict=True)]
     shown = (plane.cpu().numpy() for plane in (contact, pressure, moisture, wear))
-    rows = zip(fingers, settings, touches, zip(*planes, strict=True), zip(*shown, strict=True), strict=True)
+    rows = zip(fingers, settings, touches, planes, zip(*shown, strict=True), strict=True)
     return [_impression(f, s, touched, own, Planes(*seen)) for f, s, touched, own, seen in rows]
 
 
@@ -122,8 +134,8 @@ def _impression(finger: Master, settings: CaptureSettings, touched: _Touch, plan
     """One capture of a batch: its planes, and what is true of it."""
     rows, cols = finger.ridges.shape
     return Impression(
-        settings,
-        *planes,
+        settings=settings,
+        **vars(planes),
         master=(rows, cols),
         minutiae=move_minutiae(finger, touched.skin, seen),
         singular=move_singular(finger, touched.skin, seen),

@@ -48,28 +48,10 @@ class CropSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Batch:
-    """latents (B, C, h, w), planes (B, P, H, W), style (B, 3, S, S; the image encoder's pixels), all float32.
-
-    control and styled (B,) bool: False where control or style is dropped.
-    """
+    """latents (B, C, h, w) float32, and what the model is told of them."""
 
     latents: Tensor
-    planes: Tensor
-    style: Tensor
-    prompts: tuple[str, ...]
-    control: Tensor
-    styled: Tensor
-
-    @property
-    def conditions(self) -> Conditions:
-        """What the model is told."""
-        return Conditions(
-            planes=self.planes,
-            prompts=self.prompts,
-            style=self.style[:, None],
-            styled=self.styled[:, None],
-            heard=self.control,
-        )
+    conditions: Conditions
 
 
 @dataclass(frozen=True)
@@ -99,7 +81,14 @@ def draw_batch(
     prompts = tuple(draw_prompt(source.bank.labels[c.index], c.mirrored, generator, drop) for c in crops)
     style = draw_styles(source, crops, generator)
     latents, shown = gather(source, crops, size, planes)
-    return Batch(latents, shown, style, prompts, coins[:, 0] >= drop.control, coins[:, 1] >= drop.style)
+    told = Conditions(
+        planes=shown,
+        prompts=prompts,
+        style=style[:, None],
+        styled=coins[:, 1:] >= drop.style,
+        heard=coins[:, 0] >= drop.control,
+    )
+    return Batch(latents, told)
 
 
 def draw_crops(generator: torch.Generator, images: int, count: int, size: int) -> list[Crop]:

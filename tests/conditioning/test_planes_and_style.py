@@ -12,7 +12,7 @@ from fpsynth.impression import CaptureSettings, capture
 
 def test_planes_of_a_capture():
     finger = make_finger(np.random.default_rng(0), "whorl")
-    impression = capture(finger, CaptureSettings(256, 256), np.random.default_rng(1))
+    impression = capture(finger, CaptureSettings(width=256, height=256), np.random.default_rng(1))
     ridge, contact, load = control_planes(impression)
     assert ridge.shape == contact.shape == load.shape == (256, 256)
     assert min(p.min() for p in (ridge, contact, load)) >= 0 and max(p.max() for p in (ridge, contact, load)) <= 1

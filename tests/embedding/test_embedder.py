@@ -30,7 +30,7 @@ def prints():
         finger = make_finger(np.random.default_rng([9, number]), PATTERNS[number % 3])
         for shot in range(CAPTURES):
             rng = np.random.default_rng([number, shot])
-            impression = capture(finger, CaptureSettings(384, 384), rng)
+            impression = capture(finger, CaptureSettings(width=384, height=384), rng)
             shots.append((number, render(impression, draw_device("optical", rng), rng).numpy()))
     return shots
 

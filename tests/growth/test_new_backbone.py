@@ -98,7 +98,9 @@ def test_a_run_of_two_optimizers_goes_on_where_it_was_cut(home, made, tmp_path):
 
 def test_generate_samples_the_student(home, made):
     (home / "recipe.yaml").write_text(RECIPE)
-    assert generate(Order(home / "recipe.yaml", (), home / "out", "cpu"), Console("quiet"))
-    again = generate(Order(home / "recipe.yaml", (), home / "again", "cpu"), Console("quiet"))
+    assert generate(Order(recipe=home / "recipe.yaml", overrides=(), out=home / "out", device="cpu"), Console("quiet"))
+    again = generate(
+        Order(recipe=home / "recipe.yaml", overrides=(), out=home / "again", device="cpu"), Console("quiet")
+    )
     files = [sorted((home / name / "data").iterdir())[0].read_bytes() for name in ("out", "again")]
     assert again and files[0] == files[1]

@@ -42,7 +42,7 @@ def tar(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def order(tmp_path: Path) -> Order:
     (tmp_path / "recipe.yaml").write_text(RECIPE)
-    return Order(tmp_path / "recipe.yaml", (), tmp_path / "out")
+    return Order(recipe=tmp_path / "recipe.yaml", overrides=(), out=tmp_path / "out")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "recipe.yaml").write_text(RECIPE)
     with pytest.MonkeyPatch.context() as patch:
         in_place(patch)
-        generate(Order(folder / "recipe.yaml", (), folder / "out"), Console("quiet"))
+        generate(Order(recipe=folder / "recipe.yaml", overrides=(), out=folder / "out"), Console("quiet"))
     return folder / "out"
 
 
@@ -110,7 +110,7 @@ def test_inspection_names_what_is_broken(out: Path) -> None:
 
 
 def test_the_images_are_those_of_the_other_formats(out: Path, order: Order, tmp_path: Path) -> None:
-    generate(Order(order.recipe, ("output.format=parquet",), tmp_path / "other"), Console("quiet"))
+    generate(Order(recipe=order.recipe, overrides=("output.format=parquet",), out=tmp_path / "other"), Console("quiet"))
     mine, other = images(out), images(tmp_path / "other")
     assert [item.encoded for item in mine] == [item.encoded for item in other]
     assert [item.words for item in mine] == [item.words for item in other]

@@ -31,7 +31,7 @@ def test_a_bank_holds_a_new_plane_and_batches_give_it_to_who_asks(tmp_path, monk
     source = encode_bank(bank, Halving(), "cpu", quiet)
 
     def planes_of(*asked):
-        return draw_batch(source, step_generator(0, 5), 4, 256, DropSettings(), asked or None).planes
+        return draw_batch(source, step_generator(0, 5), 4, 256, DropSettings(), asked or None).conditions.planes
 
     four, three, one = planes_of(*bank.planes), planes_of("ridge", "contact", "load"), planes_of("minutiae")
     assert four.shape == (4, 4, 256, 256) and torch.equal(planes_of(), four)

@@ -55,4 +55,6 @@ def test_it_is_of_second_order(heun):
 
 def test_generate_samples_with_it(heun, tmp_path):
     (tmp_path / "recipe.yaml").write_text(RECIPE)
-    assert generate(Order(tmp_path / "recipe.yaml", (), tmp_path / "out", "cpu"), Console("quiet"))
+    assert generate(
+        Order(recipe=tmp_path / "recipe.yaml", overrides=(), out=tmp_path / "out", device="cpu"), Console("quiet")
+    )

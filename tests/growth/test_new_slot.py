@@ -91,7 +91,7 @@ def test_datasets_hold_it(recipe, tmp_path):
     import datasets
 
     root = tmp_path / "out"
-    generate(Order(recipe, (), root), Console("quiet"))
+    generate(Order(recipe=recipe, overrides=(), out=root), Console("quiet"))
     datasets.disable_progress_bars()
     data = datasets.load_dataset(str(root), split="train", cache_dir=str(tmp_path / "cache"))
     label = data.features["age"]

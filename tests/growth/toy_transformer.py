@@ -86,7 +86,14 @@ class ToyTransformer:
                 bags[row, byte % 64] += 0.1
         none = torch.zeros(len(bags), 1, 1)
         planes, heard = conditions.planes.to(self.device, self.dtype), conditions.heard
-        return Told(bags.to(planes), planes, none, heard, conditions.control_scale, conditions.style_scale)
+        return Told(
+            text=bags.to(planes),
+            planes=planes,
+            style=none,
+            heard=heard,
+            control_scale=conditions.control_scale,
+            style_scale=conditions.style_scale,
+        )
 
     def control(self, told: Told, z: Tensor, t: Tensor) -> Tensor:
         features = self.network.control(told.planes) * told.control_scale

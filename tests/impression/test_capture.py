@@ -104,7 +104,7 @@ def test_rotation_is_counter_clockwise(grown):
 @pytest.mark.parametrize("variation", [1.0, 2.5])
 def test_map_is_invertible_everywhere(formula, variation):
     for seed in range(12):
-        flow = capture(formula, CaptureSettings(256, 256, 250, variation=variation), rng(seed)).flow
+        flow = capture(formula, CaptureSettings(width=256, height=256, ppi=250, variation=variation), rng(seed)).flow
         across, down = flow[:-1, 1:] - flow[:-1, :-1], flow[1:, :-1] - flow[:-1, :-1]
         area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
         assert area.min() > 0.3 * 4
@@ -141,7 +141,10 @@ def test_captures_of_different_sizes_are_no_batch(grown):
 
 def test_variation_spreads_placement(grown):
     def spread(variation):
-        shots = [capture(grown, CaptureSettings(128, 128, 125, variation=variation), rng(s)) for s in range(16)]
+        shots = [
+            capture(grown, CaptureSettings(width=128, height=128, ppi=125, variation=variation), rng(s))
+            for s in range(16)
+        ]
         return np.std([s.parameters["dx_mm"] for s in shots]), np.std([s.parameters["pressure"] for s in shots])
 
     small, usual = spread(0.3), spread(1.0)
@@ -204,7 +207,9 @@ def test_quality_word_lowers_the_truth_quality(grown):
 
 def test_planes_stay_in_their_ranges(grown):
     for seed, quality in enumerate(words_of("quality")):
-        shot = capture(grown, CaptureSettings(320, 448, 500, "slap", quality), rng(seed))
+        shot = capture(
+            grown, CaptureSettings(width=320, height=448, ppi=500, acquisition="slap", quality=quality), rng(seed)
+        )
         for name, low in {"ridges": -1, "contact": 0, "pressure": 0, "moisture": -1, "wear": 0}.items():
             plane = getattr(shot, name)
             assert plane.shape == (448, 320)
@@ -215,8 +220,8 @@ def test_planes_stay_in_their_ranges(grown):
 
 
 def test_resolution_scales_the_same_capture(grown):
-    full = capture(grown, CaptureSettings(511, 511, 500), rng(7))
-    double = capture(grown, CaptureSettings(1021, 1021, 1000), rng(7))
+    full = capture(grown, CaptureSettings(width=511, height=511, ppi=500), rng(7))
+    double = capture(grown, CaptureSettings(width=1021, height=1021, ppi=1000), rng(7))
     gap = (double.flow[::2, ::2] - full.flow).abs().max()
     assert gap < 0.1
     near = {(round(m.x), round(m.y)) for m in full.minutiae}

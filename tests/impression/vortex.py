@@ -25,4 +25,14 @@ def finger() -> Finger:
     plane = torch.zeros(ROWS, COLS)
     minutiae = tuple(Minutia(vx, vy, 37.0 * k, "ending", 50) for k, (vx, vy, _) in enumerate(VORTICES))
     singular = (SingularPoint(288.0, 290.0, "core"), SingularPoint(10.0, 690.0, "delta"))
-    return Finger("arch", 0, ridges, plane, plane, plane + PERIOD, minutiae, singular, (288.0, 310.0))
+    return Finger(
+        pattern="arch",
+        position=0,
+        ridges=ridges,
+        detail=plane,
+        orientation=plane,
+        period=plane + PERIOD,
+        minutiae=minutiae,
+        singular=singular,
+        centre=(288.0, 310.0),
+    )

@@ -206,7 +206,20 @@ def test_class_shares_that_are_off(arches: int, faults: int) -> None:
     rng, names = np.random.default_rng(0), ["arch"] * arches
     names += rng.choice(list(rest), 1000 - arches, p=np.array(list(rest.values())) / sum(rest.values())).tolist()
     records = [
-        Record(0, i, str(i), str(i), 0, 1, 1, 500, 0, 0, str(i), words={"pattern": name, "finger": "unknown"})
+        Record(
+            unit=0,
+            number=i,
+            name=str(i),
+            identity=str(i),
+            impression=0,
+            width=1,
+            height=1,
+            ppi=500,
+            mean=0,
+            deviation=0,
+            pixels=str(i),
+            words={"pattern": name, "finger": "unknown"},
+        )
         for i, name in enumerate(names)
     ]
     asked = asked_shares({"finger": {"pattern": "natural"}}, records)

@@ -235,6 +235,21 @@ def test_without_the_extra_our_own_extractor_is_used_and_named(
 
 
 def test_a_few_huge_identities_stay_within_the_limit() -> None:
-    records = [Record(0, i, str(i), str(i % 3), i, 1, 1, 500, 0, 0, str(i)) for i in range(900)]
+    records = [
+        Record(
+            unit=0,
+            number=i,
+            name=str(i),
+            identity=str(i % 3),
+            impression=i,
+            width=1,
+            height=1,
+            ppi=500,
+            mean=0,
+            deviation=0,
+            pixels=str(i),
+        )
+        for i in range(900)
+    ]
     (numbers,) = _sample(records, 30).values()
     assert len({i % 3 for i in numbers}) == 2 and 30 <= len(numbers) <= 60

@@ -67,7 +67,20 @@ def record(identity: int, impression: int, blur: bool = False) -> Record:
         image = (image // 4 + 90).astype(np.uint8)
     size, name = image.shape, f"{identity}_{impression}"
     told = {"print": describe(image, 500), "judged": judge_image(image, 500, None) if available() else None}
-    return Record(0, 0, name, str(identity), impression, size[1], size[0], 500, 0, 0, name, **told)
+    return Record(
+        unit=0,
+        number=0,
+        name=name,
+        identity=str(identity),
+        impression=impression,
+        width=size[1],
+        height=size[0],
+        ppi=500,
+        mean=0,
+        deviation=0,
+        pixels=name,
+        **told,
+    )
 
 
 @pytest.mark.skipif(not available(), reason="nbis-python is not installed")
@@ -89,7 +102,23 @@ def test_texture_tells_blurred_prints_from_sharp_ones_without_judges() -> None:
     def prints(first: int, blur: float) -> list[Record]:
         images = [[row(i, k).image for k in range(first, first + 3)] for i in range(6)]
         shown = [(i, cv2.GaussianBlur(x, (0, 0), blur) if blur else x) for i, own in enumerate(images) for x in own]
-        return [Record(0, 0, "", str(i), 0, SIDE, SIDE, 500, 0, 0, "", print=describe(x, 500)) for i, x in shown]
+        return [
+            Record(
+                unit=0,
+                number=0,
+                name="",
+                identity=str(i),
+                impression=0,
+                width=SIDE,
+                height=SIDE,
+                ppi=500,
+                mean=0,
+                deviation=0,
+                pixels="",
+                print=describe(x, 500),
+            )
+            for i, x in shown
+        ]
 
     sharp = prints(0, 0)
     other, blurred = (realism.realism(own, sharp).distances for own in (prints(3, 0), prints(0, 2.5)))

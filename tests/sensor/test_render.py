@@ -53,7 +53,7 @@ def test_same_draws_same_bytes(pressed, sensor):
 
 def test_an_image_is_the_same_alone_and_in_a_batch(finger):
     """All kinds together, two devices of each, captures of all qualities."""
-    settings = [CaptureSettings(256, 256, 250, quality=words_of("quality")[i % 5]) for i in range(12)]
+    settings = [CaptureSettings(width=256, height=256, ppi=250, quality=words_of("quality")[i % 5]) for i in range(12)]
     prints = capture_all([finger] * 12, settings, [rng(i) for i in range(12)])
     devices = [draw_device(words_of("sensor")[i % 6], rng(i)) for i in range(12)]
     images = render_all(prints, devices, [rng(i) for i in range(12)])

@@ -61,7 +61,11 @@ def test_style_shows_another_finger_by_the_same_device(source):
 
 def test_a_step_has_one_batch(source):
     one, two, other = (draw_batch(source, step_generator(0, step), 3, 64, DropSettings()) for step in (7, 7, 8))
-    assert torch.equal(one.latents, two.latents) and torch.equal(one.style, two.style) and one.prompts == two.prompts
+    assert (
+        torch.equal(one.latents, two.latents)
+        and torch.equal(one.conditions.style, two.conditions.style)
+        and one.conditions.prompts == two.conditions.prompts
+    )
     assert not torch.equal(one.latents, other.latents)
 
 

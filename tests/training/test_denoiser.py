@@ -58,13 +58,13 @@ def test_zero_style_is_the_base_model(denoiser, source):
 
 def test_dropped_control_silences_the_planes(denoiser, source):
     batch = draw_batch(source, step_generator(0, 0), 4, 64, DropSettings(control=0.5))
-    assert 0 < int(batch.control.sum()) < 4
+    assert 0 < int(batch.conditions.heard.sum()) < 4
     with torch.no_grad():
         told = denoiser.tell(batch.conditions)
         down, mid = denoiser.control(told, batch.latents, torch.tensor([1, 2, 3, 4]))
     for residual in (*down, mid):
         heard = residual.abs().amax((1, 2, 3)) > 0
-        assert heard.tolist() == batch.control.tolist()
+        assert heard.tolist() == batch.conditions.heard.tolist()
 
 
 def test_attach_follows_the_stock_order(denoiser):
@@ -82,7 +82,7 @@ def test_style_images_are_encoded_alike_alone_and_together(denoiser, source):
         alone = denoiser.tell(batch.conditions).style
     together = denoiser.tell(batch.conditions).style
     assert together.requires_grad and torch.allclose(alone, together, atol=1e-5)
-    assert (alone.abs().sum((1, 2)) > 0).tolist() == batch.styled.tolist()
+    assert (alone.abs().sum((1, 2)) > 0).tolist() == batch.conditions.styled[:, 0].tolist()
 
 
 def test_multiscale_loss_counts_what_is_slow():

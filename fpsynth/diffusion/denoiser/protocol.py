@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from fpsynth.conditioning.conditions import Conditions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Told:
     """Conditions as a denoiser keeps them: encoded, on its device, in its number format.
 

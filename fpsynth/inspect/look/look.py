@@ -14,7 +14,7 @@ DONE, SHORT = 0, 3
 RECIPES = (".yaml", ".yml")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """How to look, and what to write.
 

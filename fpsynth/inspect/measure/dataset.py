@@ -74,7 +74,7 @@ class DatasetFigures:
     privacy: Privacy | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """The figures of a dataset, the records they come from, the scores, what is broken and what is worth knowing.
 
@@ -113,7 +113,17 @@ def measure_dataset(path: Path, depth: Depth, progress: Progress | None = None) 
         notices.extend(matching.notices)
     found = _figures(source, records, shares, by_bozorth3, own)
     scores = matching.scores if matching is not None else None
-    return Measured(path, source, recipe, found, records, scores, judged, faults, notices)
+    return Measured(
+        path=path,
+        source=source,
+        recipe=recipe,
+        figures=found,
+        records=records,
+        scores=scores,
+        judged=judged,
+        faults=faults,
+        notices=notices,
+    )
 
 
 def against_reference(measured: Measured, folder: Path, depth: Depth, progress: Progress | None) -> Measured:
@@ -179,7 +189,14 @@ def _scan(source: Source, depth: Depth, extractor: Extractor | None, progress: P
 
     def tasks(samples: Mapping[int, frozenset[int]] | None) -> list[Task]:
         return [
-            Task(i, unit, None if samples is None else samples.get(i, frozenset()), extractor, depth.ppi, cache)
+            Task(
+                index=i,
+                unit=unit,
+                sample=None if samples is None else samples.get(i, frozenset()),
+                extractor=extractor,
+                ppi=depth.ppi,
+                cache=cache,
+            )
             for i, unit in enumerate(source.units)
         ]
 

@@ -23,7 +23,10 @@ def judge(extractor: Extractor, image: np.ndarray, ppi: float, truth: Sequence[M
     if extractor == "mindtct":
         return judge_image(image, ppi, truth)
     found = extract(extractor, image, ppi)
-    return Judged(None, {}, len(found), b"", *_truth(truth, found, image, ppi), extractor)
+    tally, wrong = _truth(truth, found, image, ppi)
+    return Judged(
+        nfiq2=None, features={}, found=len(found), template=b"", tally=tally, wrong=wrong, extractor=extractor
+    )
 
 
 def judge_image(image: np.ndarray, ppi: float, truth: Sequence[Minutia] | None) -> Judged | None:
@@ -42,7 +45,8 @@ def judge_image(image: np.ndarray, ppi: float, truth: Sequence[Minutia] | None) 
             return None
     found = mindtct.points(template)
     stored = template.to_iso_19794_2_2005()
-    return Judged(score, features, len(found), stored, *_truth(truth, found, image, ppi))
+    tally, wrong = _truth(truth, found, image, ppi)
+    return Judged(nfiq2=score, features=features, found=len(found), template=stored, tally=tally, wrong=wrong)
 
 
 def _truth(

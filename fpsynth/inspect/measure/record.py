@@ -9,7 +9,7 @@ from fpsynth.extractor import Extractor, Tally
 from fpsynth.inspect.measure.image import Deep
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Judged:
     """What NIST's tools say: NFIQ2 (None where it gives no score) and its measures, mindtct's minutiae.
 
@@ -35,7 +35,7 @@ class Print:
     texture: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
     """One image. unit and number: where it came from. deep, print and judged are there for the images of the sample."""
 

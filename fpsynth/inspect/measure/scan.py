@@ -32,7 +32,7 @@ SMALL = 48
 Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """A unit to look at. sample: the images to look at in depth, None for all of them; cache: where to keep it.
 

@@ -77,7 +77,9 @@ def _fingers() -> list[Master]:
 
 
 def _settings(acquisition: str, quality: str, skin: str, pressure: str | None) -> CaptureSettings:
-    return CaptureSettings(SIDE, SIDE, 500, acquisition, quality, skin, pressure)
+    return CaptureSettings(
+        width=SIDE, height=SIDE, ppi=500, acquisition=acquisition, quality=quality, skin=skin, pressure=pressure
+    )
 
 
 def _bytes_of(name: str, fingers: Sequence[Master], prints: Sequence[Impression]) -> bytes:

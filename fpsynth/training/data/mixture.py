@@ -123,7 +123,16 @@ def _captured(mixture: Mixture) -> list[str]:
 def capture_settings(words: Words, size: int, variation: float = 1.0) -> CaptureSettings:
     """A capture of size x size pixels at 500 ppi as its labels have it."""
     acquisition, quality, skin = (words[slot] or usual for slot, usual in _USUAL)
-    return CaptureSettings(size, size, 500, acquisition, quality, skin, words["pressure"], variation)
+    return CaptureSettings(
+        width=size,
+        height=size,
+        ppi=500,
+        acquisition=acquisition,
+        quality=quality,
+        skin=skin,
+        pressure=words["pressure"],
+        variation=variation,
+    )
 
 
 _USUAL = (("acquisition", "plain"), ("quality", "good"), ("skin", "normal"))

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from fpsynth.conditioning.conditions import Conditions
 from fpsynth.conditioning.prompt import prompt_text
 from fpsynth.diffusion.codec import Codec
 from fpsynth.diffusion.denoiser import Denoiser
@@ -50,6 +51,7 @@ def _batch(source: LatentBank, planes: tuple[str, ...]) -> Batch:
     stride = max(len(source.bank) // IMAGES, 1)
     crops = [Crop((i * stride) % len(source.bank), False, 0, 0) for i in range(IMAGES)]
     prompts = tuple(prompt_text(words_of(source.bank.labels[c.index], False)) for c in crops)
-    kept = torch.ones(IMAGES, dtype=torch.bool)
     latents, shown = gather(source, crops, SIZE, planes)
-    return Batch(latents, shown, draw_styles(source, crops, step_generator(1, 1)), prompts, kept, kept)
+    style = draw_styles(source, crops, step_generator(1, 1))[:, None]
+    styled = torch.ones(IMAGES, 1, dtype=torch.bool)
+    return Batch(latents, Conditions(planes=shown, prompts=prompts, style=style, styled=styled))

@@ -64,12 +64,12 @@ class UnetDenoiser:
     def tell(self, conditions: Conditions) -> Told:
         """Encode words and style images."""
         return Told(
-            self._text(conditions.prompts),
-            self._here(conditions.planes),
-            self._style(conditions.style, conditions.styled),
-            None if conditions.heard is None else conditions.heard.to(self.device, self.dtype),
-            conditions.control_scale,
-            conditions.style_scale,
+            text=self._text(conditions.prompts),
+            planes=self._here(conditions.planes),
+            style=self._style(conditions.style, conditions.styled),
+            heard=None if conditions.heard is None else conditions.heard.to(self.device, self.dtype),
+            control_scale=conditions.control_scale,
+            style_scale=conditions.style_scale,
         )
 
     def _text(self, prompts: Sequence[str]) -> Tensor:
