@@ -1,3 +1,3 @@
 """fpsynth: synthetic fingerprint datasets from a recipe."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,6 +1,7 @@
 """A folder imports only from those before it in the flow, and torch only where tensors live."""
 
 import ast
+import statistics
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,11 @@ FLOW = (
 )
 """The flow; those in one pair of brackets may use each other."""
 
-ROOMS = {"inspect": ("measure", "report", "look")}
+ROOMS = {
+    "inspect": ("measure", "report", "look"),
+    "diffusion": ("bundle", "schedule", "noise", "codec", "samplers", "denoiser", "canvas", "model", "sample"),
+    "training": ("kinds", "loop", "data", "batches", "autoencoder", "denoiser", "distill", "embedding", "run"),
+}
 """Rooms of a folder, in their order: each imports only from itself and from those before it."""
 
 RANK = {name: rank for rank, names in enumerate(FLOW) for name in names}
@@ -73,9 +78,9 @@ def test_imports_go_up_the_flow(path):
 
 @pytest.mark.parametrize("path", [p for p in FILES if part(p) in ROOMS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_inside_a_folder_go_up_its_rooms(path):
-    folder, room = path.relative_to(ROOT).parts[:2]
+    folder, room = (name.removesuffix(".py") for name in path.relative_to(ROOT).parts[:2])
     order = ROOMS[folder]
-    if room == "__init__.py":
+    if room == "__init__":
         return
     assert room in order, f"{room} has no place in {folder}"
     allowed = order[: order.index(room) + 1]
@@ -89,3 +94,24 @@ def test_imports_inside_a_folder_go_up_its_rooms(path):
 def test_light_parts_import_nothing_heavy(path):
     for name in imports(ast.parse(path.read_text()), top=True):
         assert name.split(".")[0] not in HEAVY, f"{path.name} imports {name} when it is loaded"
+
+
+def test_no_circles():
+    """Whatever is imported for, types included: no module leads back to itself."""
+    modules = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in FILES}
+    arrows = {}
+    for name, path in modules.items():
+        wanted = imports(ast.parse(path.read_text()), top=True)
+        arrows[name] = {m for m in modules for w in wanted if w == m or w.rpartition(".")[0] == m} - {name}
+    while bare := [name for name, onward in arrows.items() if not onward & arrows.keys()]:
+        for name in bare:
+            del arrows[name]
+    assert not arrows
+
+
+def test_functions_stay_short():
+    """Lines of a function, its docstring included."""
+    trees = [ast.parse(path.read_text()) for path in FILES]
+    found = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    lines = sorted(node.end_lineno - node.lineno + 1 for node in found)
+    assert statistics.median(lines) <= 8 and lines[len(lines) * 9 // 10] <= 20 and lines[-1] <= 50

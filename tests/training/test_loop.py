@@ -61,7 +61,7 @@ def test_learns_the_line(tmp_path, precision):
 
 
 def test_small_updates_reach_bf16_weights(tmp_path):
-    """A step of 1e-4 is lost on a bfloat16 weight near 3; the masters must add many of them up."""
+    """A step of 1e-4 is lost on a bfloat16 weight near 3; their float32 copies must add many of them up."""
     job = LineJob()
     with torch.no_grad():
         job.net.weight.fill_(2.0)

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
+from fpsynth.model_folder import own_sampler
 from fpsynth.training.denoiser import AdapterSettings, run_adapters, run_denoiser
 from fpsynth.training.distill import DistillSettings, run_distill
 from tests.training.tiny import CROPS, QUIET, Cut, cut_at, denoiser_settings, loop
@@ -59,6 +60,16 @@ def test_adapters_change_the_adapter_alone(home, bank, model):
     load_model(after, dtype=torch.float32)
 
 
+def test_an_adapter_goes_on_learning(home, bank, model, tmp_path):
+    """Without `fresh` it begins with the model's own, so whatever is new in it was learnt."""
+    settings = adapters_of(model, loop(3)).model_copy(update={"fresh": False})
+    run_adapters(settings, bank, tmp_path, "cpu", QUIET)
+    name = "ip_adapter/ip_adapter.safetensors"
+    before, after = load_file(model / name), load_file(tmp_path / "model" / name)
+    changed = {key for key in before if not torch.equal(before[key], after[key])}
+    assert changed == {key for key in before if not key.endswith("bias")}
+
+
 @pytest.mark.parametrize("method", ["phased", "lcm"])
 def test_a_student_with_weights_of_its_own_loads(home, bank, model, tmp_path, method):
     run_distill(distill_of(model, loop(3), method=method), model, bank, tmp_path, "cpu", QUIET)
@@ -70,6 +81,7 @@ def test_a_student_with_weights_of_its_own_loads(home, bank, model, tmp_path, me
     assert all(torch.equal(final[name].half().float(), student[name]) for name in learnt)
     scheduler = (tmp_path / STUDENT / "scheduler" / "scheduler_config.json").read_text()
     assert {"phased": "TCDScheduler", "lcm": "LCMScheduler"}[method] in scheduler
+    assert own_sampler(tmp_path / "model", "quick") == {"phased": "tcd", "lcm": "lcm"}[method]
 
 
 @pytest.fixture(scope="module")

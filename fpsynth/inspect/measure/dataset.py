@@ -36,10 +36,7 @@ from fpsynth.inspect.measure.record import Record
 from fpsynth.inspect.measure.scan import Progress, Scan, Task, cache_folder, scan_all
 from fpsynth.inspect.measure.shares import ColumnShares, share_figures, word_counts
 
-OWN = (
-    "the extra 'judges' (nbis-python) is not installed: minutiae are found by fpsynth's own extractor, "
-    "and NFIQ2 and bozorth3 are left out"
-)
+OWN = "minutiae are found by fpsynth's own extractor, and NFIQ2 and bozorth3 are left out"
 SYSTEMATIC = 0.5
 """Share of the judged images with the same error in their truth that makes it an error of the dataset."""
 
@@ -172,7 +169,7 @@ def _extractor(depth: Depth, notices: list[str]) -> Extractor | None:
         raise UserError(f"judges are asked for, but cannot be loaded ({reason}): {mindtct.REMEDY} bring them")
     extractor = chosen()
     if extractor != "mindtct":
-        notices.append(OWN)
+        notices.append(f"NIST's tools cannot be loaded ({mindtct.missing()}): {OWN}")
     return extractor
 
 

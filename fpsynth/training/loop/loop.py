@@ -155,7 +155,7 @@ def _look(run: Run, path: Path) -> None:
         images = run.job.grid()
         _train_mode(run, True)
     for seat in run.seats:
-        seat.weights.write_masters()
+        seat.weights.write_current()
     if images is not None:
         save_grid(path, images, GRID_COLUMNS)
 

@@ -35,7 +35,7 @@ def check_precision(precision: str, device: str) -> None:
 
 
 def choose_place(precision: str, device: str) -> Place:
-    """bf16: bfloat16 weights with float32 masters. fp16: float32 weights under CUDA autocast with loss scaling."""
+    """bf16: bfloat16 weights with float32 copies. fp16: float32 weights under CUDA autocast with loss scaling."""
     check_precision(precision, device)
     on_cpu = torch.device(device).type == "cpu"
     if on_cpu:

@@ -1,7 +1,7 @@
-"""AdamW on float32 master copies of weights that may be bfloat16, with their moving average.
+"""AdamW on float32 copies of weights that may be bfloat16, with their moving average.
 
 All weights live in one flat float32 buffer, so a step is a handful of operations however many layers there are. Pure
-bfloat16 weights with such masters train twice as fast as autocast on a CPU (Micikevicius et al. 2018, section 3.1).
+bfloat16 weights with such copies train twice as fast as autocast on a CPU (Micikevicius et al. 2018, section 3.1).
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class Weights:
-    """The float32 masters, gradients and moving average of the trainable weights of some modules."""
+    """The float32 copies, gradients and moving average of the trainable weights of some modules."""
 
     def __init__(self, modules: Mapping[str, nn.Module], weight_decay: float) -> None:
         named = [(f"{m}.{n}", p) for m, module in modules.items() for n, p in module.named_parameters()]
@@ -20,9 +20,9 @@ class Weights:
         device = self._named[0][1].device
         self.flat = nn.Parameter(torch.empty(size, device=device))
         self.flat.grad = torch.zeros_like(self.flat)
-        self._masters, self._grads = self._views(self.flat.data), self._views(self.flat.grad)
-        for master, (_, weight) in zip(self._masters, self._named, strict=True):
-            master.copy_(weight.data)
+        self._copies, self._grads = self._views(self.flat.data), self._views(self.flat.grad)
+        for copy, (_, weight) in zip(self._copies, self._named, strict=True):
+            copy.copy_(weight.data)
         self.average = self.flat.data.clone()
         self._averages = self._views(self.average)
         self.optimizer = torch.optim.AdamW([self.flat], betas=(0.9, 0.99), weight_decay=weight_decay, fused=True)
@@ -36,7 +36,7 @@ class Weights:
         return views
 
     def gather(self, keep: bool = True) -> None:
-        """Collect the gradients of the weights into the masters' and clear them. A weight without one counts as 0.
+        """Collect the gradients of the weights into theirs and clear them. A weight without one counts as 0.
 
         keep False: clear them alone, for weights that another's loss went through.
         """
@@ -46,9 +46,9 @@ class Weights:
             weight.grad = None
 
     def publish(self, decay: float) -> None:
-        """After an optimizer step: copy masters to weights, and move the average towards them."""
+        """After an optimizer step: copy them to the weights, and move the average towards them."""
         self.average.lerp_(self.flat.data, 1 - decay)
-        self._write(self._masters)
+        self._write(self._copies)
 
     def _write(self, source: list[Tensor]) -> None:
         with torch.no_grad():
@@ -59,14 +59,14 @@ class Weights:
         """Leave the moving average in the modules."""
         self._write(self._averages)
 
-    def write_masters(self) -> None:
-        """Go on with the masters in the modules."""
-        self._write(self._masters)
+    def write_current(self) -> None:
+        """Go on with the copies in the modules."""
+        self._write(self._copies)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a checkpoint needs, by name of weight: masters, average and the two moments."""
+        """What a checkpoint needs, by name of weight: copies, average and the two moments."""
         state = self.optimizer.state.get(self.flat, {})
-        parts = {"master": self.flat.data, "average": self.average}
+        parts = {"weight": self.flat.data, "average": self.average}
         parts |= {key: state[key] for key in ("exp_avg", "exp_avg_sq") if key in state}
         return {
             f"{part}/{name}": view.contiguous()
@@ -77,11 +77,11 @@ class Weights:
     def restore(self, tensors: Mapping[str, Tensor], step: int) -> None:
         """Take the tensors of a checkpoint made after `step` optimizer steps. Raises KeyError for another model's."""
         moments = {key: torch.zeros_like(self.flat) for key in ("exp_avg", "exp_avg_sq")}
-        for part, flat in {"master": self.flat.data, "average": self.average, **moments}.items():
+        for part, flat in {"weight": self.flat.data, "average": self.average, **moments}.items():
             for (name, weight), view in zip(self._named, self._views(flat), strict=True):
                 tensor = tensors[f"{part}/{name}"]
                 if tensor.shape != weight.shape:
                     raise KeyError(f"{name} is {tuple(tensor.shape)}, not {tuple(weight.shape)}")
                 view.copy_(tensor)
         self.optimizer.state[self.flat] = {"step": torch.tensor(float(step), device=self.flat.device), **moments}
-        self._write(self._masters)
+        self._write(self._copies)
