@@ -116,7 +116,7 @@ class Progress:
                 self.done,
                 self.total,
                 self.told - self.start,
-                ncols=max(100, len(what) + 60),  # a longer line is cut off at its end, where the count is
+                ncols=max(100, len(what) + 80),  # a longer line is cut off at its end, where the count is
                 prefix=what,
                 ascii=True,
                 unit=self.unit,
