@@ -108,10 +108,21 @@ class Progress:
         self._tell(name)
 
     def _tell(self, what: str) -> None:
+        from tqdm import tqdm
+
         self.told = time.monotonic()
-        rate = (self.done - self.before) / max(self.told - self.start, 1e-9)
-        left = clock((self.total - self.done) / rate) if rate else "?"
-        self.console.note(f"{what}: {self.done}/{self.total} {self.unit}, {rate:.2g} {self.unit}/s, {left} left")
+        self.console.note(
+            tqdm.format_meter(
+                self.done,
+                self.total,
+                self.told - self.start,
+                ncols=max(100, len(what) + 80),  # a longer line is cut off at its end, where the count is
+                prefix=what,
+                ascii=True,
+                unit=self.unit,
+                initial=self.before,
+            )
+        )
 
 
 @dataclass

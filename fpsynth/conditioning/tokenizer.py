@@ -4,6 +4,7 @@ Unknown words fall back to bytes, so no text is refused. Each known word is reac
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from transformers import CLIPTokenizer
 
@@ -16,8 +17,9 @@ END_OF_WORD = "</w>"
 def build_tokenizer(length: int = 32) -> CLIPTokenizer:
     """The tokenizer of the bundled models; `length` is the model's longest prompt in tokens."""
     vocabulary, merges = _vocabulary(known_words())
+    pairs: Any = merges  # the library's annotation knows merges as strings only
     tokenizer = CLIPTokenizer(
-        vocab=vocabulary, merges=merges, unk_token=END, bos_token=START, eos_token=END, pad_token=END
+        vocab=vocabulary, merges=pairs, unk_token=END, bos_token=START, eos_token=END, pad_token=END
     )
     tokenizer.model_max_length = length
     return tokenizer

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import DDIMScheduler
@@ -87,7 +88,7 @@ def save_model(folder: Path, model: Model, knows: Knows) -> None:
 
 
 def _be_quiet() -> None:
-    diffusers_logging.set_verbosity_error()
-    diffusers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    libraries: tuple[Any, ...] = (diffusers_logging, transformers_logging)
+    for logging in libraries:
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()

@@ -65,7 +65,8 @@ class Block(nn.Module):
         self.first, self.second = Step(width, width), Step(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(self.first(x))
+        out: Tensor = x + self.second(self.first(x))
+        return out
 
 
 class Step(nn.Sequential):
@@ -94,7 +95,8 @@ class PoseNetwork(nn.Module):
         self.head = nn.Linear(16 * (SIZE // 32) ** 2, 4)
 
     def forward(self, whole: Tensor) -> Tensor:
-        return self.head(F.silu(self.body(whole)).flatten(1))
+        out: Tensor = self.head(F.silu(self.body(whole)).flatten(1))
+        return out
 
 
 def pose_of(estimate: Tensor) -> Tensor:
@@ -122,7 +124,8 @@ class PrintNetwork(nn.Module):
 
     def features(self, crop: Tensor) -> Tensor:
         """Local features on a grid of 8 pixels."""
-        return self.early(crop)
+        grid: Tensor = self.early(crop)
+        return grid
 
     def describe(self, features: Tensor) -> Tensor:
         """Unit vectors of local features."""

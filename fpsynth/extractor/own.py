@@ -63,7 +63,8 @@ def _flatten(grey: np.ndarray, period: float) -> np.ndarray:
     """The image as a wave about 0, positive on dark ridges, of the same deviation everywhere."""
     level = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), 1.5 * period) - grey
     deviation = np.sqrt(cv2.GaussianBlur(level * level, (0, 0), 1.5 * period))
-    return np.tanh(level / np.maximum(deviation, 2.0))
+    wave: np.ndarray = np.tanh(level / np.maximum(deviation, 2.0))
+    return wave
 
 
 def _orientation(wave: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
@@ -81,4 +82,5 @@ def _enhanced(wave: np.ndarray, angle: np.ndarray, period: float) -> np.ndarray:
 def _likeness(a: np.ndarray, b: np.ndarray, sigma: float) -> np.ndarray:
     """The local correlation of two waves about 0."""
     aa, bb, ab = (cv2.GaussianBlur(plane, (0, 0), sigma) for plane in (a * a, b * b, a * b))
-    return ab / np.sqrt(np.maximum(aa * bb, 1e-12))
+    correlation: np.ndarray = ab / np.sqrt(np.maximum(aa * bb, 1e-12))
+    return correlation

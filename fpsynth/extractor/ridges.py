@@ -55,4 +55,5 @@ def _peak(power: np.ndarray, frequency: np.ndarray) -> np.ndarray:
     best = frequency.ravel()[flat.argmax(1)]
     near = np.abs(frequency[None] - best[:, None, None]) < 1.5 / WINDOW
     weight = power * near
-    return (weight * frequency).sum((1, 2)) / np.maximum(weight.sum((1, 2)), 1e-12)
+    mean: np.ndarray = (weight * frequency).sum((1, 2)) / np.maximum(weight.sum((1, 2)), 1e-12)
+    return mean

@@ -71,7 +71,8 @@ def _weights(orientation: Tensor) -> Tensor:
 def _filtered(wave: Tensor, bank: Tensor, weights: Tensor) -> Tensor:
     """Each pixel's response to the filter that lies along its own orientation."""
     spectrum = torch.fft.rfft2(wave)[..., None, :, :] * bank
-    return (torch.fft.irfft2(spectrum, s=wave.shape[-2:]) * weights).sum(-3)
+    responses: Tensor = (torch.fft.irfft2(spectrum, s=wave.shape[-2:]) * weights).sum(-3)
+    return responses
 
 
 def _quadrature(wave: Tensor, orientation: Tensor) -> Tensor:
@@ -81,4 +82,5 @@ def _quadrature(wave: Tensor, orientation: Tensor) -> Tensor:
     spectrum = torch.fft.rfft2(wave)
     riesz_x, riesz_y = (torch.fft.irfft2(-1j * f / radius * spectrum, s=wave.shape[-2:]) for f in (fx, fy))
     normal = orientation + math.pi / 2
-    return torch.cos(normal) * riesz_x + torch.sin(normal) * riesz_y
+    across: Tensor = torch.cos(normal) * riesz_x + torch.sin(normal) * riesz_y
+    return across

@@ -5,6 +5,7 @@ ISO/IEC 19794-2:2005 (see fpsynth.minutiae.minutia).
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from skimage.morphology import skeletonize
@@ -26,7 +27,8 @@ NEIGHBOURS = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 
 def read_minutiae(ridges: np.ndarray, spacing: float = 7.0) -> tuple[Minutia, ...]:
     """Minutiae of a (H, W) ridge wave, positive on ridges. Of points nearer than `spacing` px to each other none is
     kept, nor are the two ends of a short ridge or lake (islands, spurs and pinholes are texture, not minutiae)."""
-    bones = skeletonize(ridges > 0)
+    thin: Callable[[np.ndarray], np.ndarray] = skeletonize
+    bones = thin(ridges > 0)
     endings, forks = crossing_points(bones)
     found = [m for y, x in endings if (m := _ending(bones, int(y), int(x)))]
     found += [m for y, x in forks if (m := _fork(bones, int(y), int(x)))]

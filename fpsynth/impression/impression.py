@@ -160,7 +160,8 @@ def finger_size(finger: Master) -> float:
     """Size of the fingertip, 1 = usual: broad ridges sit on large fingers; thumbs are larger, little fingers less."""
     by_position = {1: 1.14, 6: 1.14, 5: 0.88, 10: 0.88}.get(finger.position, 1.0)
     period = finger.period.mean().item() * (500 / finger.ppi)
-    return float(np.clip(period / 9.0, 0.85, 1.15)) ** 0.5 * by_position
+    size: float = float(np.clip(period / 9.0, 0.85, 1.15)) ** 0.5 * by_position
+    return size
 
 
 def _pad_middle(finger: Master) -> tuple[float, float]:

@@ -80,7 +80,8 @@ def wear_field(draws: Draws, quality: str, shape: tuple[int, int], step_mm: floa
     worn = CONDITIONS[quality].worn
     if worn == 0:
         return np.zeros(shape)
-    return depth / (1 + np.exp(-(patches - _upper_quantile(worn)) / 0.12))
+    wear: Array = depth / (1 + np.exp(-(patches - _upper_quantile(worn)) / 0.12))
+    return wear
 
 
 def _upper_quantile(share: float) -> float:

@@ -31,7 +31,8 @@ class Pose:
 
     def to_image(self, points: Array) -> Array:
         """The inverse of to_finger."""
-        return _turned(points, self.rotation_deg) + np.array([self.dx_mm, self.dy_mm])
+        placed: Array = _turned(points, self.rotation_deg) + np.array([self.dx_mm, self.dy_mm])
+        return placed
 
     @property
     def facing_mm(self) -> tuple[float, float]:
@@ -76,4 +77,5 @@ def draw_pose(draws: Draws, acquisition: str) -> Pose:
 def _turned(points: Array, degrees: float) -> Array:
     """Points (..., 2) turned counter-clockwise as seen with y down."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return points @ np.array([[c, -s], [s, c]])
+    turned: Array = points @ np.array([[c, -s], [s, c]])
+    return turned

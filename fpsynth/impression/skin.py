@@ -40,7 +40,8 @@ class Distortion:
         brake = 0.5 * (1 - np.cos(np.pi * rise))  # brake(shapedist(v), k)
         c, s = np.cos(np.radians(self.torsion_deg)), np.sin(np.radians(self.torsion_deg))
         bone = points @ np.array([[c, -s], [s, c]]) + self.traction - points  # Delta(v)
-        return points / (1 + np.asarray(self.stretch)) + bone * brake + self._residual(points)
+        moved: Array = points / (1 + np.asarray(self.stretch)) + bone * brake + self._residual(points)
+        return moved
 
     def _residual(self, points: Array) -> Array:
         phase = points @ self.waves[:, :2].T + self.waves[:, 2]

@@ -59,7 +59,8 @@ def _moved_angles(degrees: Array, jacobian: Array) -> Array:
 def _periods(finger: Master, master: Array) -> Array:
     rows, cols = finger.period.shape
     x, y = np.rint(master).astype(int).T
-    return finger.period.cpu().numpy()[np.clip(y, 0, rows - 1), np.clip(x, 0, cols - 1)].astype(float)
+    periods: Array = finger.period.cpu().numpy()[np.clip(y, 0, rows - 1), np.clip(x, 0, cols - 1)].astype(float)
+    return periods
 
 
 def _around(image: Array, radius: Array) -> Array:
@@ -75,7 +76,9 @@ def _touching(contact: Array, image: Array, period: Array) -> NDArray[np.bool_]:
     height, width = contact.shape
     frame = np.min([image[:, 0], image[:, 1], width - 1 - image[:, 0], height - 1 - image[:, 1]], axis=0)
     touching = (_sample(contact, _around(image, 0.5 * period)) > 0.5).mean(0)
-    return (touching >= NEARLY_ALL) & (_sample(contact, image) > 0.5) & (frame >= FRAME_PERIODS * period)
+    inside: NDArray[np.bool_] = frame >= FRAME_PERIODS * period
+    legible: NDArray[np.bool_] = (touching >= NEARLY_ALL) & (_sample(contact, image) > 0.5) & inside
+    return legible
 
 
 def _legibility(planes: Planes, image: Array, period: Array) -> Array:
@@ -86,7 +89,8 @@ def _legibility(planes: Planes, image: Array, period: Array) -> Array:
     )
     load = 0.8 * moisture + 0.9 * (pressure - 0.5)
     clear = np.exp(-((np.abs(load) / 0.75) ** 2.5))
-    return np.clip(np.rint(100 * contact * clear * (1 - wear) ** 1.5), 1, 100).astype(int)
+    quality: Array = np.clip(np.rint(100 * contact * clear * (1 - wear) ** 1.5), 1, 100).astype(int)
+    return quality
 
 
 def _sample(plane: Array, points: Array) -> Array:

@@ -23,7 +23,8 @@ def steps(slots: int) -> np.ndarray:
 
 def spread(base: np.ndarray, index: int) -> np.ndarray:
     """The draws in [0, 1) of item index: one for each slot of base, which holds random numbers in [0, 1)."""
-    return (base + index * steps(len(base))) % 1.0
+    draws: np.ndarray = (base + index * steps(len(base))) % 1.0
+    return draws
 
 
 def pick(shares: Mapping[str, float], draw: float) -> str:

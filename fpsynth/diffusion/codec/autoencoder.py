@@ -9,7 +9,8 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from fpsynth.diffusion.codec.closed_form import BlockPCA, read_encoder
+from fpsynth.diffusion.codec.block_pca import BlockPCA
+from fpsynth.diffusion.codec.closed_form import read_encoder
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,11 @@ class KLCodec:
     @property
     def factor(self) -> int:
         """Pixels along each side of a latent cell."""
-        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    @property
+    def _scale(self) -> float:
+        return float(self.vae.config.scaling_factor)
 
     @cached_property
     def linear(self) -> BlockPCA | None:
@@ -36,7 +41,7 @@ class KLCodec:
     @cached_property
     def digest(self) -> str:
         """sha256 of what decides the latents: encoder weights and scale."""
-        total = sha256(repr(float(self.vae.config.scaling_factor)).encode())
+        total = sha256(repr(self._scale).encode())
         for name, tensor in sorted(self.vae.state_dict().items()):
             if name.startswith(("encoder.", "quant_conv.")):
                 total.update(name.encode() + tensor.float().cpu().contiguous().numpy().tobytes())
@@ -49,24 +54,26 @@ class KLCodec:
         A closed-form encoder is applied as the matrix that it is, which is some twenty times faster.
         """
         if self.linear is not None:
-            return self.linear.encode(images) * self.vae.config.scaling_factor
+            return self.linear.encode(images) * self._scale
         weight = self.vae.encoder.conv_in.weight
         placed = images.to(weight.device, weight.dtype)
-        return self.vae.encode(placed).latent_dist.mode().float() * self.vae.config.scaling_factor
+        latents: Tensor = self.vae.encode(placed).latent_dist.mode().float()
+        return latents * self._scale
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (B, C, h, w) -> (B, 1, H, W) float32."""
         weight = self.vae.decoder.conv_in.weight
         placed = latents.to(weight.device, weight.dtype)
-        return self.vae.decode(placed / self.vae.config.scaling_factor).sample.float()
+        images: Tensor = self.vae.decode(placed / self._scale).sample.float()
+        return images
 
     @torch.no_grad()
     def sketch(self, latents: Tensor) -> Tensor:
         """By the least-squares inverse of a closed-form encoder; an encoder of any other kind gets its own decoder."""
         if self.linear is None:
             return self.decode(latents).clamp(-1, 1)
-        return self.linear.decode(latents.float() / self.vae.config.scaling_factor).clamp(-1, 1)
+        return self.linear.decode(latents.float() / self._scale).clamp(-1, 1)
 
     def save(self, folder: Path) -> list[str]:
         """Write it in fp16."""

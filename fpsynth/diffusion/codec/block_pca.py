@@ -24,7 +24,8 @@ class BlockPCA:
     @property
     def factor(self) -> int:
         """Pixels along a block's side."""
-        return round(self.mean.numel() ** 0.5)
+        side: float = self.mean.numel() ** 0.5
+        return round(side)
 
     def encode(self, images: Tensor) -> Tensor:
         """(B, 1, H, W) -> (B, k, H / f, W / f)."""

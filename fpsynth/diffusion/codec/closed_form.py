@@ -12,6 +12,7 @@ The encoder's layers are made to do nothing but this:
 
 import copy
 import math
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL
@@ -79,7 +80,12 @@ def _pairs_a_group(encoder: Encoder) -> int:
 
 
 def _downsampling(encoder: Encoder) -> list[nn.Conv2d]:
-    return [block.downsamplers[0].conv for block in encoder.down_blocks if block.downsamplers]
+    return [block.downsamplers[0].conv for block in _levels(encoder) if block.downsamplers]
+
+
+def _levels(encoder: Encoder) -> list[Any]:
+    """The down blocks: diffusers keeps them, and what is in them, in lists of plain modules."""
+    return list(encoder.down_blocks)
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:
@@ -92,7 +98,7 @@ def _write(encoder: Encoder, transform: BlockPCA) -> None:
     for weight in encoder.parameters():
         weight.zero_()
     encoder.conv_in.weight[0, 0, 1, 1] = 1
-    for block in encoder.down_blocks:
+    for block in _levels(encoder):
         for resnet in block.resnets:
             _pass_on(resnet)
     *gathering, last = _downsampling(encoder)
@@ -127,7 +133,7 @@ def _order(factor: int) -> Tensor:
 
 def _write_pairs(encoder: Encoder) -> None:
     """Pairs and constants by the last block's first shortcut, the fixed norm, and the output that joins the pairs."""
-    shortcut, norm, out = encoder.down_blocks[-1].resnets[0].conv_shortcut, encoder.conv_norm_out, encoder.conv_out
+    shortcut, norm, out = _levels(encoder)[-1].resnets[0].conv_shortcut, encoder.conv_norm_out, encoder.conv_out
     latents, pairs = _latents(encoder), _pairs_a_group(encoder)
     size = norm.num_channels // norm.num_groups
     shortcut.weight.zero_()
@@ -138,7 +144,7 @@ def _write_pairs(encoder: Encoder) -> None:
         plus = latent // pairs * size + latent % pairs * 2
         shortcut.weight[plus, latent], shortcut.weight[plus + 1, latent] = 1, -1
         out.weight[latent, plus, 1, 1], out.weight[latent, plus + 1, 1, 1] = 1, -1
-    out.bias[latents:] = LOG_VARIANCE
+    _bias(out)[latents:] = LOG_VARIANCE
 
 
 def _read_transform(encoder: Encoder) -> BlockPCA:

@@ -1,6 +1,6 @@
 """The shares that a dataset's recipe asked for, by column."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,11 +43,11 @@ def _shares(recipe: Mapping[str, Any], part: str, key: str) -> dict[str, float]:
 def _natural(records: Sequence[Record]) -> dict[str, float]:
     positions = Counter({r.identity: r.words.get("finger") for r in records}.values())
     total = sum(positions.values())
-    mean: Counter[str] = Counter()
+    mean: defaultdict[str, float] = defaultdict(float)
     for finger, count in positions.items():
         position = FINGERS.index(finger) if finger in FINGERS else 0
         for name, share in class_shares(position).items():
-            mean[name] += share * count / total  # type: ignore[assignment]
+            mean[name] += share * count / total
     return dict(mean)
 
 

@@ -113,7 +113,8 @@ def weighted_rates(
 def _share_at_or_above(scores: np.ndarray, weight: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     order = np.argsort(scores)
     below = np.concatenate([[0.0], np.cumsum(weight[order])])
-    return np.round(1 - below[np.searchsorted(scores[order], thresholds)] / below[-1], 12)
+    share: np.ndarray = np.round(1 - below[np.searchsorted(scores[order], thresholds)] / below[-1], 12)
+    return share
 
 
 def bootstrap(scores: Scores) -> np.ndarray:
@@ -127,7 +128,8 @@ def bootstrap(scores: Scores) -> np.ndarray:
         mated_weight, non_weight = weight[mated_owner], weight[one] * weight[other]
         if mated_weight.sum() and non_weight.sum():
             draws.append(weighted_rates(scores.mated, scores.non_mated, mated_weight, non_weight))
-    return np.percentile(draws, CONFIDENCE, axis=0)
+    bounds: np.ndarray = np.percentile(draws, CONFIDENCE, axis=0)
+    return bounds
 
 
 def det_curve(mated: np.ndarray, non_mated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

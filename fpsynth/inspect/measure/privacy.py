@@ -79,8 +79,7 @@ def privacy(
     comparisons: expected_by_chance says how many flags that makes. Raises UserError without non-mated scores, or
     without training images that can be compared.
     """
-    usable = (lambda r: r.judged is not None) if comparer is not None else (lambda r: r.print is not None)
-    ours, theirs = ([r for r in own if usable(r)] for own in (records, training))
+    ours, theirs = ([r for r in own if _usable(r, comparer)] for own in (records, training))
     if scores is None or not len(scores.non_mated):
         raise UserError("--training needs images of two fingers or more")
     if not theirs:
@@ -102,6 +101,10 @@ def privacy(
             Repeat(ours[i].name, theirs[found.image[i]].name, round(float(found.score[i]), 3)) for i in order[:SHOWN]
         ],
     )
+
+
+def _usable(record: Record, comparer: Comparer | None) -> bool:
+    return (record.print if comparer is None else record.judged) is not None
 
 
 def _by_embedding(ours: Sequence[Record], theirs: Sequence[Record]) -> Nearest:

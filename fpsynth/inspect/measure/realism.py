@@ -155,7 +155,8 @@ def _pair_histogram(minutiae: np.ndarray) -> np.ndarray:
     distance, turn = np.hypot(step[:, 0], step[:, 1]), np.abs((step[:, 2] + 180) % 360 - 180)
     edges = np.linspace(0, PAIR_DISTANCE, PAIR_BINS + 1), np.linspace(0, 180 + 1e-6, PAIR_BINS + 1)
     counts, *_ = np.histogram2d(distance, turn, bins=edges)
-    return (counts / max(counts.sum(), 1)).ravel()
+    shares: np.ndarray = (counts / max(counts.sum(), 1)).ravel()
+    return shares
 
 
 def energy(a: np.ndarray, b: np.ndarray) -> float:
@@ -168,7 +169,8 @@ def energy(a: np.ndarray, b: np.ndarray) -> float:
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     from scipy.spatial.distance import cdist
 
-    return cdist(a, b)
+    distances: np.ndarray = cdist(a, b)
+    return distances
 
 
 def neighbour_test(a: np.ndarray, b: np.ndarray) -> float:
@@ -234,8 +236,8 @@ def _given(width: int) -> Any:
     """An extractor for torchmetrics that is given the features themselves."""
     import torch
 
-    extractor = torch.nn.Identity()
-    extractor.num_features = width  # type: ignore[assignment]
+    extractor: Any = torch.nn.Identity()
+    extractor.num_features = width
     return extractor
 
 

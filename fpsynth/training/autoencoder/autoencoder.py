@@ -45,7 +45,7 @@ class AutoencoderSettings(BaseModel):
     @property
     def factor(self) -> int:
         """Pixels a latent cell."""
-        return 2 ** (len(self.block_out_channels) - 1)
+        return int(2 ** (len(self.block_out_channels) - 1))
 
 
 class AutoencoderJob:
@@ -78,7 +78,7 @@ class AutoencoderJob:
         top, left = crop_corners(generator, 2 * count, size, 1)
         places = zip(index, top, left, strict=True)
         crops = torch.stack([self._bank.image_crop(int(i), int(y), int(x), size) for i, y, x in places])
-        images = to_signed(crops[:, None]).unflatten(0, (count, 2))
+        images = torch.unflatten(to_signed(crops[:, None]), 0, (count, 2))
         fuller = images.flatten(2).std(2).argmax(1)
         chosen = images[torch.arange(count), fuller]
         mirrored = torch.rand(count, 1, 1, 1, generator=generator) < 0.5

@@ -111,8 +111,8 @@ class _Opened:
     def __init__(self, file: Path) -> None:
         self.file = file
         try:
-            opened = safe_open(file, "np")
-            facts = opened.metadata() or {}
+            opened: Any = safe_open(file, "np")
+            facts: dict[str, str] = opened.metadata() or {}
             self.rows: list[Fact] = json.loads(facts.get("rows", "[]"))
         except (OSError, ValueError, SafetensorError) as error:
             raise DamagedFile(f"{file}: not a readable chunk ({error})") from None

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -84,4 +84,5 @@ def _write(model: Path, target: Path, denoiser: UnetDenoiser) -> None:
     """Only the adapter and its encoder are new; every other file is the model's own."""
     shutil.copytree(model, target, dirs_exist_ok=True)
     save_adapter(adapter_state(denoiser.unet), target)
-    denoiser.image_encoder.half().save_pretrained(target / "image_encoder")
+    encoder: Any = denoiser.image_encoder
+    encoder.half().save_pretrained(target / "image_encoder")

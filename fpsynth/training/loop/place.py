@@ -20,7 +20,8 @@ class Place:
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return self.accelerator.device
+        device: torch.device = self.accelerator.device
+        return device
 
     def attention(self) -> AbstractContextManager[None]:
         """On the CPU plain attention trains faster than the fused one: its backward is slow for short sequences."""

@@ -1,7 +1,7 @@
 """A new, untrained U-Net denoiser of standard diffusers and transformers parts."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
@@ -43,7 +43,7 @@ class UnetSettings(BaseModel):
         return denoiser
 
 
-def build_parts(size: UnetSettings, channels: int, factor: int, planes: Sequence[str]) -> dict[str, nn.Module]:
+def build_parts(size: UnetSettings, channels: int, factor: int, planes: Sequence[str]) -> dict[str, Any]:
     """The parts by their names in UnetDenoiser. Weights come from torch's generator."""
     tokenizer = build_tokenizer(size.tokens)
     unet = build_unet(size, channels, 512 // factor)

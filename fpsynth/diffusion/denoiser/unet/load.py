@@ -1,6 +1,7 @@
 """Reading a U-Net denoiser from a model directory."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
@@ -17,15 +18,16 @@ def load_unet(
     folder: Path, student: str | None, device: str, dtype: torch.dtype, planes: tuple[str, ...]
 ) -> UnetDenoiser:
     """The parts on a device; student names the few-step U-Net to use in place of the base one."""
-    place = {"device": device, "memory_format": torch.channels_last}
-    plain = {"local_files_only": True, "dtype": dtype}
+    place: dict[str, Any] = {"device": device, "memory_format": torch.channels_last}
+    plain: dict[str, Any] = {"local_files_only": True, "dtype": dtype}
     unet = _unet(folder, student, dtype)
     load_adapter(unet, {key: value.to(dtype) for key, value in read_tensors(folder / ADAPTER).items()})
-    image_encoder = CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder", **plain)
+    image_encoder: Any = CLIPVisionModelWithProjection.from_pretrained(folder / "image_encoder", **plain)
+    text_encoder: Any = CLIPTextModel.from_pretrained(folder / "text_encoder", **plain)
     return UnetDenoiser(
         unet=unet.to(dtype=dtype).to(**place).eval(),
         controlnet=ControlNetModel.from_pretrained(folder / "controlnet", dtype=dtype).to(**place).eval(),
-        text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", **plain).to(device).eval(),
+        text_encoder=text_encoder.to(device).eval(),
         tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True),
         image_encoder=image_encoder.to(device).eval(),
         planes=planes,

@@ -39,17 +39,19 @@ class UnetDenoiser:
     @property
     def multiple(self) -> int:
         """Each level but the last halves the latents."""
-        return 2 ** (len(self.unet.config.block_out_channels) - 1)
+        return int(2 ** (len(self.unet.config.block_out_channels) - 1))
 
     @property
     def device(self) -> torch.device:
         """Where the U-Net is."""
-        return self.unet.device
+        device: torch.device = self.unet.device
+        return device
 
     @property
     def dtype(self) -> torch.dtype:
         """The number format of the U-Net."""
-        return self.unet.dtype
+        dtype: torch.dtype = self.unet.dtype
+        return dtype
 
     @property
     def parts(self) -> Mapping[str, nn.Module]:
@@ -76,7 +78,8 @@ class UnetDenoiser:
         """(B, tokens, width): cut or padded to the model's length."""
         length = self.tokenizer.model_max_length
         ids = self.tokenizer(list(prompts), padding="max_length", truncation=True, max_length=length)["input_ids"]
-        return self.text_encoder(torch.tensor(ids, device=self.device)).last_hidden_state
+        words: Tensor = self.text_encoder(torch.tensor(ids, device=self.device)).last_hidden_state
+        return words
 
     def _style(self, style: Tensor, styled: Tensor) -> Tensor:
         """(B, n, D). Each image is encoded alone, as in any other batch; where gradients are wanted all at once."""
@@ -88,7 +91,8 @@ class UnetDenoiser:
             embeds = pixels.new_zeros(len(pixels), self.image_encoder.config.projection_dim)
             for row in styled.flatten().nonzero()[:, 0].tolist():
                 embeds[row] = self.image_encoder(pixels[row : row + 1]).image_embeds[0]
-        return embeds.view(count, each, -1)
+        tokens: Tensor = embeds.view(count, each, -1)
+        return tokens
 
     def control(self, told: Told, z: Tensor, t: Tensor) -> Residuals:
         """The ControlNet's residuals; zeros where the planes are not heard."""
@@ -117,7 +121,8 @@ class UnetDenoiser:
             added_cond_kwargs={"image_embeds": [told.style]},
             return_dict=False,
         )
-        return output[0].float()
+        predicted: Tensor = output[0].float()
+        return predicted
 
     def _set_style_scale(self, scale: float) -> None:
         """diffusers keeps it in the attention processors."""
