@@ -12,7 +12,7 @@ demo: setup  ## make a small dataset with the bundled model and show it
 	@echo "contact sheet: $(OUT)-sheet.png"
 
 test: setup  ## the fast tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 test-all: setup  ## the fast and the slow tests
 	$(BIN)/python -m pytest -q -m "slow or not slow"

@@ -90,7 +90,9 @@ def devices(sensor: str, surface: str, monkeypatch) -> tuple[list, np.ndarray]:
     recipe = Recipe.model_validate({**PRINTS, "prompt": {"sensor": sensor, "surface": surface}})
     plan = make_plan(recipe)
     (row,) = plan.rows(plan.shards[0])
-    (drawn,) = VirtualRenderer(recipe).draw([Scenes(recipe).build(row)], 0)
+    scenes = Scenes(recipe)
+    impression = scenes.take(scenes.grow(row.who), row)
+    (drawn,) = VirtualRenderer(recipe).draw([Scene(row, impression, scenes.tell(row, impression))], 0)
     return used, drawn.image
 
 

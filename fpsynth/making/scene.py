@@ -26,7 +26,7 @@ class Scene:
 
 
 class Scenes:
-    """Builds scenes, on the CPU whatever the model runs on: the truth is the same on every machine.
+    """What scenes are built of, on the CPU whatever the model runs on: the truth is the same on every machine.
 
     planes: names of the control planes that the renderer wants; styles: the recipe's style images, if it wants them.
     Rows come identity by identity, so the last finger is kept.
@@ -35,12 +35,6 @@ class Scenes:
     def __init__(self, recipe: Recipe, planes: tuple[str, ...] = (), styles: Sequence[Style] = ()) -> None:
         self.recipe, self.planes, self.styles = recipe, planes, styles
         self._last: tuple[IdentityPlan, Master] | None = None
-
-    def build(self, row: RowPlan) -> Scene:
-        """The scene of a row; depends on the recipe and the row alone."""
-        finger = self.grow(row.who)
-        impression = self.take(finger, row)
-        return Scene(row, impression, self.tell(row, impression))
 
     def grow(self, who: IdentityPlan) -> Master:
         """The identity's finger."""

@@ -6,7 +6,7 @@ from fpsynth.dataset import DatasetWriter, Row
 from fpsynth.making.job import Job, open_renderer
 from fpsynth.making.rows import render_batch
 from fpsynth.making.scene import Scene, Scenes, batches
-from fpsynth.recipe import Plan, RowPlan, make_plan
+from fpsynth.recipe import Plan, make_plan
 from fpsynth.work import Tick
 
 
@@ -28,12 +28,11 @@ class ShardMaker:
     def rows(self, index: int, tick: Tick) -> Iterator[Row]:
         """The finished rows of a shard. Batches are fixed by the plan: they start anew in every shard."""
         for batch in batches(self.plan.rows(self.plan.shards[index]), self.batch):
-            scenes = [self.scene(row) for row in batch]
+            scenes = []
+            for row in batch:
+                finger = self.scenes.grow(row.who)
+                impression = self.scenes.take(finger, row)
+                conditioning = self.scenes.tell(row, impression)
+                scenes.append(Scene(row, impression, conditioning))
             yield from render_batch(scenes, self.renderer, self.recipe)  # image -> gate -> row
             tick(len(batch))
-
-    def scene(self, row: RowPlan) -> Scene:
-        """What a row's image is to show."""
-        finger = self.scenes.grow(row.who)
-        impression = self.scenes.take(finger, row)
-        return Scene(row, impression, self.scenes.tell(row, impression))

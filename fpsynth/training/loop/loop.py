@@ -63,7 +63,8 @@ def fit(job: Job, settings: LoopSettings, out: Path, device: str, console: Conso
     place = choose_place(settings.precision, device)
     run = Run(job, settings, out, place, tuple(_seat(learner, settings, place) for learner in job.learners))
     start = _resume(run, console)
-    _train(run, start, console)
+    with place.quick():
+        _train(run, start, console)
     _finish(run)
 
 
