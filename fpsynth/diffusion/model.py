@@ -51,7 +51,7 @@ def load_model(
     check_bundle(folder)
     if student is not None and not student_folder(folder, student).is_dir():
         raise UserError(f"{folder} has no student {student!r}; it has: {', '.join(students(folder)) or 'none'}")
-    _be_quiet()
+    be_quiet()
     try:
         return _load(folder, device, student, dtype or natural_dtype(device))
     except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -87,7 +87,8 @@ def save_model(folder: Path, model: Model, knows: Knows) -> None:
     (folder / INDEX).write_text(text, encoding="utf-8")
 
 
-def _be_quiet() -> None:
+def be_quiet() -> None:
+    """No progress bars and remarks of diffusers and transformers: what there is to say, the console says."""
     libraries: tuple[Any, ...] = (diffusers_logging, transformers_logging)
     for logging in libraries:
         logging.set_verbosity_error()

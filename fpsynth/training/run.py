@@ -11,6 +11,7 @@ from fpsynth.console import Console
 from fpsynth.device import choose_device
 from fpsynth.diffusion.bundle import check_bundle
 from fpsynth.diffusion.codec import check_codec
+from fpsynth.diffusion.model import be_quiet
 from fpsynth.errors import UserError
 from fpsynth.model_folder import default_model
 from fpsynth.recipe.document import Document, read_document
@@ -88,6 +89,7 @@ def train(stage: str, order: Order, console: Console) -> None:
 
     device "auto" is a GPU where there is one, but for the bank, which all cores make together.
     """
+    be_quiet()
     if stage not in STAGES:
         raise UserError(f"unknown stage {stage!r}; stages are {', '.join(STAGES)}")
     document = read_document(order.recipe, order.overrides)
@@ -103,6 +105,7 @@ def train(stage: str, order: Order, console: Console) -> None:
 
 def distill(order: Order, console: Console) -> None:
     """Make a few-step student, or go on with it."""
+    be_quiet()
     settings = validate(read_document(order.recipe, order.overrides), DistillSettings)
     device, model = choose_device(order.device), settings.model or default_model()
     _check_loop(settings, device)

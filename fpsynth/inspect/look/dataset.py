@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fpsynth.inspect.look.dataset_json import to_json
-from fpsynth.inspect.look.look import Look, Options
+from fpsynth.inspect.look.result import Look, Options
 from fpsynth.inspect.measure.dataset import (
     Depth,
     Measured,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fpsynth.errors import DamagedFile, UserError
-from fpsynth.inspect.look.look import Look
+from fpsynth.inspect.look.result import Look
 from fpsynth.inspect.measure.fault import Fault
 from fpsynth.inspect.report.section import Section
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fpsynth.console import size
-from fpsynth.inspect.look.look import Look
+from fpsynth.inspect.look.result import Look
 from fpsynth.inspect.report.section import Section
 from fpsynth.recipe import load_recipe, make_plan
 from fpsynth.recipe.load import recipe_yaml

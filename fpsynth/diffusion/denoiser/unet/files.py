@@ -8,19 +8,17 @@ students/NAME/pytorch_lora_weights.safetensors
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 from torch import Tensor
+from transformers import CLIPTokenizer
 
 from fpsynth.conditioning.style import STYLE_SIZE
 from fpsynth.diffusion.bundle import SHARD
 from fpsynth.diffusion.denoiser.unet.adapter import adapter_state, plain_unet
-
-if TYPE_CHECKING:
-    from fpsynth.diffusion.denoiser.unet.unet import UnetDenoiser
 
 ADAPTER = Path("ip_adapter") / "ip_adapter.safetensors"
 STUDENT_LORA = "pytorch_lora_weights.safetensors"
@@ -38,14 +36,13 @@ INDEX: Mapping[str, Any] = {
 """What the model's index says of the parts, for `StableDiffusionControlNetPipeline.from_pretrained`."""
 
 
-def save_parts(denoiser: "UnetDenoiser", folder: Path) -> Mapping[str, Any]:
-    """Write everything in fp16. The stock pipeline wants the U-Net without the adapter."""
-    denoiser.tokenizer.save_pretrained(folder / "tokenizer")
+def save_parts(folder: Path, parts: Mapping[str, Any], tokenizer: CLIPTokenizer) -> Mapping[str, Any]:
+    """Write a UnetDenoiser's parts in fp16; returns INDEX. The stock pipeline wants the U-Net without the adapter."""
+    tokenizer.save_pretrained(folder / "tokenizer")
     style_processor().save_pretrained(folder / "feature_extractor")
-    parts = {"unet": plain_unet(denoiser.unet), "controlnet": denoiser.controlnet}
-    parts |= {"text_encoder": denoiser.text_encoder, "image_encoder": denoiser.image_encoder}
-    save_adapter(adapter_state(denoiser.unet), folder)
-    for name, part in parts.items():
+    save_adapter(adapter_state(parts["network"]), folder)
+    plain = {"unet": plain_unet(parts["network"]), **{name: part for name, part in parts.items() if name != "network"}}
+    for name, part in plain.items():
         part.to(torch.float16).save_pretrained(folder / name, max_shard_size=SHARD)
     return INDEX
 

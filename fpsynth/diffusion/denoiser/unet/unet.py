@@ -135,7 +135,7 @@ class UnetDenoiser:
 
     def save(self, folder: Path) -> Mapping[str, Any]:
         """Write all parts, the adapter apart from the U-Net."""
-        return files.save_parts(self, folder)
+        return files.save_parts(folder, self.parts, self.tokenizer)
 
     def student(self, rank: int, seed: int) -> "UnetDenoiser":
         """The adapter stays the teacher's."""
