@@ -99,6 +99,27 @@ def generate(
 
 
 @app.command(
+    epilog="Examples:\n\nfpsynth preview recipe.yaml\n\nfpsynth preview recipe.yaml -o look.png --set sampling.steps=8"
+)
+def preview(
+    recipe: RecipePath,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="the sheet (default: the recipe's name and -preview.png)")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=100, help="images on the sheet, about")] = 12,
+    set_: Overrides = None,
+    device: DeviceName = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make the first images of a recipe on one sheet (PNG), and no dataset."""
+    from fpsynth import generate as story
+
+    order = story.Order(recipe=recipe, overrides=tuple(set_ or ()), out=out, device=device)
+    story.preview(order, count, _console(json, quiet))
+
+
+@app.command(
     epilog="Examples:\n\nfpsynth inspect out/ --sheet sheet.png\n\nfpsynth inspect recipes/quickstart.yaml --json"
 )
 def inspect(

@@ -66,6 +66,29 @@ def show_plan(order: Order, console: Console) -> None:
     console.result(facts, plan_table(facts), brief=str(facts["images"]))
 
 
+def preview(order: Order, count: int, console: Console) -> None:
+    """Make the first images of the dataset, and nothing but a sheet of them. order.out: the sheet.
+
+    They are those that generate makes (by a model to one grey level, since the batches are others).
+    """
+    from fpsynth.making.job import notes, settle
+    from fpsynth.making.preview import first_rows, preview_table, write_preview
+    from fpsynth.making.shard import ShardMaker
+
+    loaded = _read(order, console)
+    plan = make_plan(loaded.recipe, len(loaded.styles))
+    sheet = order.out or Path(f"{loaded.recipe.name}-preview.png")
+    lines = first_rows(plan, count)
+    for note in notes(loaded):
+        console.note(note)
+    maker = ShardMaker(settle(loaded, plan, sheet, order.device, order.batch), plan)
+    with console.progress(sum(map(len, lines)), "images") as progress:
+        rows = list(maker.make([row for line in lines for row in line], progress.tick))
+    write_preview(rows, len(lines[0]), sheet)
+    facts = {"sheet": str(sheet), "images": len(rows), "prompts": {row.id: row.prompt for row in rows}}
+    console.result(facts, preview_table(rows, sheet), brief=str(sheet))
+
+
 def _read(order: Order, console: Console) -> LoadedRecipe:
     loaded = load_recipe(order.recipe, order.overrides)
     for notice in loaded.notices:

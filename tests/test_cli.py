@@ -43,7 +43,7 @@ def test_version_and_help(command):
     assert all(name in out for name in ("generate", "inspect", "train", "distill"))
 
 
-@pytest.mark.parametrize("name", ["generate", "inspect", "train", "distill"])
+@pytest.mark.parametrize("name", ["generate", "preview", "inspect", "train", "distill"])
 def test_every_command_shows_an_example(command, name):
     code, out, _ = command(name, "--help")
     assert code == 0

@@ -1,12 +1,12 @@
 """A shard from its plan: finger -> impression -> conditioning -> image -> gate -> row -> file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fpsynth.dataset import DatasetWriter, Row
 from fpsynth.making.job import Job, open_renderer
 from fpsynth.making.rows import render_batch
 from fpsynth.making.scene import Scene, Scenes, batches
-from fpsynth.recipe import Plan, make_plan
+from fpsynth.recipe import Plan, RowPlan, make_plan
 from fpsynth.work import Tick
 
 
@@ -27,7 +27,11 @@ class ShardMaker:
 
     def rows(self, index: int, tick: Tick) -> Iterator[Row]:
         """The finished rows of a shard. Batches are fixed by the plan: they start anew in every shard."""
-        for batch in batches(self.plan.rows(self.plan.shards[index]), self.batch):
+        return self.make(self.plan.rows(self.plan.shards[index]), tick)
+
+    def make(self, planned: Iterable[RowPlan], tick: Tick) -> Iterator[Row]:
+        """The finished rows of these rows of the plan, batch by batch."""
+        for batch in batches(planned, self.batch):
             scenes = []
             for row in batch:
                 finger = self.scenes.grow(row.who)
