@@ -76,8 +76,11 @@ def batched(
 
 
 def _styles(each: Sequence[Sequence[Style]]) -> tuple[Tensor, Tensor]:
-    """(B, n, 3, S, S) and (B, n): n is the most that an image has, at least 1."""
-    most = max(1, *(len(styles) for styles in each)) if each else 1
+    """(B, n, 3, S, S) and (B, n). All images that have style images have the same number: n, at least 1."""
+    counts = {len(styles) for styles in each if styles} or {1}
+    if len(counts) > 1:
+        raise ValueError(f"images of one batch have {sorted(counts)} style images")
+    most = max(counts)
     style = torch.zeros(len(each), most, 3, STYLE_SIZE, STYLE_SIZE)
     styled = torch.zeros(len(each), most, dtype=torch.bool)
     for row, styles in enumerate(each):

@@ -56,7 +56,7 @@ def finished(scene: Scene, drawn: Drawn, record: GateRecord, label: Renderer, re
         finger=row.who.finger,
         words=row.words,
         prompt=told.prompt,
-        style=told.styles[0].name if told.styles else None,
+        style=", ".join(style.name for style in told.styles) or None,
         seed=drawn.seed,
         ppi=recipe.image.ppi,
         minutiae=truth.minutiae,

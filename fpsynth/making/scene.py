@@ -54,7 +54,7 @@ class Scenes:
         return Conditioning(
             planes=dict(zip(self.planes, planes, strict=True)),
             prompt=prompt_text(row.words, self.recipe.prompt.text),
-            styles=(self.styles[row.style],) if self.styles and row.style is not None else (),
+            styles=tuple(self.styles[number] for number in row.styles) if self.styles else (),
             minutiae=impression.minutiae,
         )
 

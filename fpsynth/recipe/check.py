@@ -152,5 +152,8 @@ def _styles(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     except StyleProblem as problem:
         yield Finding(("style", "images", problem.index), problem.text)
         return
+    if recipe.style.per_image > max(len(found), 1):
+        text = f"{recipe.style.per_image} of each image, but style.images names {len(found)}"
+        yield Finding(("style", "per_image"), text)
     if found and recipe.sampling.virtual:
         yield Finding(("style", "images"), "has no effect on virtual renders", fatal=False)

@@ -33,13 +33,13 @@ class RowPlan:
     """What one image shows.
 
     words: every slot, in the order of the table; None where the recipe leaves it open or the sensor cannot have the
-    word. style: an index into the style images.
+    word. styles: indices into the style images.
     """
 
     who: IdentityPlan
     impression: int
     words: Words
-    style: int | None
+    styles: tuple[int, ...]
 
     @property
     def identity(self) -> int:
@@ -150,9 +150,8 @@ def plan_row(recipe: Recipe, who: IdentityPlan, impression: int, styles: int = 0
     """What this impression is: independent draws from its own node of the seed tree."""
     count = 1 + max(slot.draw or 0 for slot in SLOTS.values())
     draws = generator(recipe.seed, Stream.PLAN, who.identity, impression).random(count)
-    style = generator(recipe.seed, Stream.STYLE, who.identity, impression).random()
     words = _words(recipe, who, draws)
-    return RowPlan(who=who, impression=impression, words=words, style=int(style * styles) if styles else None)
+    return RowPlan(who=who, impression=impression, words=words, styles=_styles(recipe, who, impression, styles))
 
 
 def _words(recipe: Recipe, who: IdentityPlan, draws: np.ndarray) -> Words:
@@ -162,3 +161,13 @@ def _words(recipe: Recipe, who: IdentityPlan, draws: np.ndarray) -> Words:
         if slot.draw is not None:
             said[name] = pick_or_none(shares_of(recipe, name), draws[slot.draw])
     return {name: slot.allowed(said[name], said["sensor"]) for name, slot in SLOTS.items()}
+
+
+def _styles(recipe: Recipe, who: IdentityPlan, impression: int, count: int) -> tuple[int, ...]:
+    """Which of so many style images this impression is given: as many as the recipe says, none twice."""
+    if not count:
+        return ()
+    rng = generator(recipe.seed, Stream.STYLE, who.identity, impression)
+    first = int(rng.random() * count)
+    others = rng.permutation([number for number in range(count) if number != first])
+    return first, *(int(number) for number in others[: recipe.style.per_image - 1])

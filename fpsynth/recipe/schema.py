@@ -112,9 +112,8 @@ class PromptPart(Part):
 class StylePart(Part):
     """Images whose look the output takes on."""
 
-    images: Strings = Field(
-        default=(), description="paths or globs, relative to the recipe; one of them is drawn for each image"
-    )
+    images: Strings = Field(default=(), description="paths or globs, relative to the recipe")
+    per_image: int = Field(default=1, ge=1, le=16, description="style images that each image is given, none twice")
     scale: float = Field(default=0.6, ge=0, le=2, description="how strongly")
 
 

@@ -19,7 +19,8 @@ def request(
     identity, impression=0, prompt="a good quality plain fingerprint, whorl", style=None, shift=0.0, planes=None
 ):
     drawn = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(planes or identity))
-    styles = () if style is None else (Style("style", style),)
+    images = style if isinstance(style, list) else [] if style is None else [style]
+    styles = tuple(Style("style", image) for image in images)
     told = Conditioning(planes=dict(zip(PLANES, drawn, strict=True)), prompt=prompt, styles=styles)
     flow = torch.stack(torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="xy"), -1) + 200 + shift
     return Request(conditioning=told, flow=flow, master=(704, 576), identity=identity, impression=impression)
@@ -55,7 +56,7 @@ def stock(pipeline, model, settings, asked):
 
 
 @pytest.mark.parametrize("cfg_scale", [1.0, 1.7])
-@pytest.mark.parametrize("style", [None, STYLE])
+@pytest.mark.parametrize("style", [None, STYLE, [STYLE, 255 - STYLE, STYLE.T]], ids=["none", "one", "three"])
 def test_ddim_is_bit_equal_to_the_stock_pipeline(pipeline, model, cfg_scale, style):
     settings = Settings(seed=3, steps=6, scheduler="ddim", cfg_scale=cfg_scale, control_scale=0.8)
     asked = request(1, style=style)
@@ -83,6 +84,18 @@ def test_a_batch_of_identities_and_styles_gives_what_each_gives_alone(model, sch
     for one, drawn in zip(asked, together, strict=True):
         alone = sample(model, settings, [one])[0].image
         assert np.abs(alone.astype(int) - drawn.image.astype(int)).max() <= 1
+
+
+def test_several_style_images_act_together_and_alike_in_a_batch(model):
+    settings = Settings(seed=3, cfg_scale=1.5)
+    asked = [request(1, style=[STYLE, 255 - STYLE]), request(2, style=[255 - STYLE, STYLE // 2])]
+    together = sample(model, settings, [*asked, request(3)])
+    for one, drawn in zip(asked, together, strict=False):
+        alone = sample(model, settings, [one])[0].image
+        assert np.abs(alone.astype(int) - drawn.image.astype(int)).max() <= 1
+    assert not np.array_equal(together[0].image, sample(model, settings, [request(1, style=STYLE)])[0].image)
+    with pytest.raises(ValueError, match="style images"):
+        sample(model, settings, [asked[0], request(2, style=STYLE)])
 
 
 def test_k_steps_share_noise(model):

@@ -90,6 +90,7 @@ def test_the_recipes_that_people_copy_are_sound(path):
         ("style: {images: nope.png}", "5:17: style.images.0: no file nope.png"),
         ("style: {images: [recipe.yaml]}", "5:18: style.images.0: recipe.yaml is not an image that can be read"),
         ("style: {images: ['*.tif']}", "5:18: style.images.0: no file matches *.tif"),
+        ("style: {per_image: 2}", "5:20: style.per_image: 2 of each image, but style.images names 0"),
         ("sampling: {model: nowhere}", "5:19: sampling.model: no directory nowhere (or one of: default, virtual)"),
         ("sampling: {model: .}", "5:19: sampling.model: . is not a model directory (no model_index.json)"),
         ("name: ../x", "5:7: name: must be letters, digits, '.', '_' and '-', and start with a letter or digit"),

@@ -59,8 +59,16 @@ def test_more_impressions_leave_the_first_ones_unchanged():
 
 def test_style_images_do_not_change_what_is_drawn():
     plain, styled = make_plan(recipe()), make_plan(recipe(), styles=3)
-    assert [replace(row, style=None) for row in rows(styled)] == rows(plain)
-    assert {row.style for row in rows(styled)} == {0, 1, 2}
+    assert [replace(row, styles=()) for row in rows(styled)] == rows(plain)
+    assert {row.styles for row in rows(styled)} == {(0,), (1,), (2,)}
+
+
+def test_several_style_images_of_an_image_are_different_ones():
+    """The first is the one that it would have alone."""
+    one, three = (make_plan(recipe(style={"per_image": n}), styles=5) for n in (1, 3))
+    for alone, several in zip(rows(one), rows(three), strict=True):
+        assert len(set(several.styles)) == 3 and several.styles[:1] == alone.styles
+    assert {number for row in rows(three) for number in row.styles} == set(range(5))
 
 
 @pytest.mark.parametrize(("impressions", "shard"), [(4, 16), (4, 18), (5, 5), (1, 1), (3, 1000)])
