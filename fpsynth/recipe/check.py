@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
+from fpsynth.minutiae.fmr import MIN_RESOLUTION
 from fpsynth.model_folder import INDEX, Knows, knows, own_sampler, students
 from fpsynth.recipe.document import Loc
 from fpsynth.recipe.schema import PromptPart, Recipe, SamplingPart, shares_of
@@ -31,6 +32,7 @@ def check(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     yield from _model(recipe, folder)
     yield from _noise(recipe, folder)
     yield from _styles(recipe, folder)
+    yield from _records(recipe)
 
 
 def sampler_name(recipe: Recipe, folder: Path) -> str | None:
@@ -54,9 +56,13 @@ def _prompt(prompt: PromptPart, virtual: bool) -> Iterator[Finding]:
     if virtual and prompt.text is not None:
         yield Finding(("prompt", "text"), "has no effect on virtual renders", fatal=False)
     try:
-        slots = [slot for _, slot, _, _ in Formatter().parse(prompt.text or "") if slot is not None]
+        parsed = [part for part in Formatter().parse(prompt.text or "") if part[1] is not None]
     except ValueError as error:
         yield Finding(("prompt", "text"), f"{error}")
+        return
+    slots = [str(slot) for _, slot, _, _ in parsed]
+    if any(form or conversion for _, _, form, conversion in parsed):
+        yield Finding(("prompt", "text"), "{slot} may stand in it, and nothing else in braces")
         return
     known = tuple(spoken_slots())
     for slot in slots:
@@ -157,3 +163,9 @@ def _styles(recipe: Recipe, folder: Path) -> Iterator[Finding]:
         yield Finding(("style", "per_image"), text)
     if found and recipe.sampling.virtual:
         yield Finding(("style", "images"), "has no effect on virtual renders", fatal=False)
+
+
+def _records(recipe: Recipe) -> Iterator[Finding]:
+    asked = [name for name in recipe.output.minutiae if name in ("iso19794-2", "ansi378")]
+    if asked and round(recipe.image.ppi / 2.54) < MIN_RESOLUTION:
+        yield Finding(("image", "ppi"), f"{recipe.image.ppi} is too little for {asked[0]} records: at least 252")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -16,6 +17,8 @@ Loc = tuple[str | int, ...]
 
 LARGEST = 1 << 20
 """Bytes. A larger file is not a recipe."""
+MOST = 100_000
+"""Values, each counted as often as aliases repeat it. More is not a recipe either."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,10 @@ def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
     data = _parsed(text, str(path))
     if not isinstance(data, dict):
         raise UserError(f"{path}:1:1: a mapping of keys to values is wanted here, not {_kind(data)}")
-    for loc, key, value in _marks(YAML(typ="safe", pure=True).compose(text), ()):
+    root = YAML(typ="safe", pure=True).compose(text)
+    if _size(root, {}) > MOST:
+        raise UserError(f"{path}: holds more than {MOST} values once its aliases are written out; that is not a recipe")
+    for loc, key, value in _marks(root, ()):
         keys[loc], values[loc] = f"{path}:{_at(key)}", f"{path}:{_at(value)}"
     for option in overrides:
         _lay_over(data, option, keys, values)
@@ -62,7 +68,10 @@ def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST:
+        kind = path.stat()
+        if not (S_ISREG(kind.st_mode) or S_ISDIR(kind.st_mode)):
+            raise UserError(f"{path}: is no ordinary file")
+        if kind.st_size > LARGEST:
             raise UserError(f"{path}: larger than {LARGEST} bytes; that is not a recipe")
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -81,6 +90,8 @@ def _parsed(text: str, source: str) -> Any:
         raise UserError(f"{source}{at}: {_problem(error)}") from None
     except (YAMLError, ValueError) as error:
         raise UserError(f"{source}: {_first_line(error)}") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{source}: a value is not of the type that its tag says ({error})") from None
     except RecursionError:
         raise UserError(f"{source}: nested too deeply") from None
 
@@ -96,6 +107,16 @@ def _first_line(error: Exception) -> str:
 
 def _at(node: Node) -> str:
     return f"{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+
+
+def _size(node: Node, known: dict[int, int]) -> int:
+    """Nodes at and below a node, each as often as it is reached. known: sizes by node, for aliases."""
+    if id(node) not in known:
+        known[id(node)] = MOST + 1  # of a node that holds itself
+        inner = node.value if isinstance(node, MappingNode | SequenceNode) else []
+        parts = [part for pair in inner for part in (pair if isinstance(pair, tuple) else (pair,))]
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]
 
 
 def _marks(node: Node, loc: Loc) -> Iterator[tuple[Loc, Node, Node]]:

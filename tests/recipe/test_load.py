@@ -1,5 +1,6 @@
 """Recipes as people write them: what is understood, and the one line that tells each mistake."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -271,3 +272,43 @@ def test_natural_pattern_is_the_default_and_has_the_natural_shares(recipe):
     assert load_recipe(recipe(GOOD)).recipe.finger.pattern is None
     assert load_recipe(recipe(GOOD), ["finger.pattern=natural"]).recipe.finger.pattern is None
     assert sum(NATURAL_SHARES.values()) == pytest.approx(1)
+
+
+BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (BOMB, "more than 100000 values once its aliases are written out"),
+        ("a: &a [*a]\n", "aliases"),
+        ("identities: !!bool x\n", "a value is not of the type that its tag says"),
+        ("identities: !!python/object/apply:os.system ['true']\n", "could not determine a constructor"),
+    ],
+)
+def test_yaml_that_is_no_recipe_is_one_line(recipe, text, told):
+    with pytest.raises(UserError, match=told) as error:
+        load_recipe(recipe(text))
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_fifo_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "pipe.yaml", Path("/dev/zero")):
+        with pytest.raises(UserError, match="is no ordinary file"):
+            load_recipe(path)
+
+
+@pytest.mark.parametrize("text", ["a {sensor:>999999999}", "a {sensor!r}", "a {sensor:{skin}}"])
+def test_braces_hold_slots_and_nothing_else(recipe, text):
+    with pytest.raises(UserError, match=r"prompt\.text: \{slot\} may stand in it"):
+        load_recipe(recipe(f"identities: 1\nimpressions: 1\nprompt: {{text: '{text}'}}\n"))
+
+
+def test_records_need_252_ppi(recipe):
+    text = "identities: 1\nimpressions: 1\nimage: {ppi: %d}\noutput: {minutiae: [xyt, ansi378]}\n"
+    with pytest.raises(UserError, match=r"image\.ppi: 250 is too little for ansi378 records: at least 252"):
+        load_recipe(recipe(text % 250))
+    load_recipe(recipe(text % 252))
+    load_recipe(recipe((text % 250).replace(", ansi378", "")))
