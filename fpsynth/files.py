@@ -1,6 +1,7 @@
 """Files that are either whole or not there."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,5 +32,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def leftovers(root: Path) -> Iterator[Path]:
-    """Temporary files under root, of runs that were killed."""
-    return root.rglob(f".*{SUFFIX}")
+    """Temporary files under root, of runs that were killed; by our names, for others may end so too."""
+    return (path for path in root.rglob(f".*{SUFFIX}") if is_leftover(path))
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file is one that replacing began and nobody finished."""
+    return bool(re.fullmatch(rf"\..+\.[0-9a-f]{{12}}\{SUFFIX}", path.name))

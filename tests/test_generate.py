@@ -108,12 +108,37 @@ def test_one_identity_alone_is_the_same_whatever_its_shard(made, tmp_path):
     assert other == table(made)
 
 
-def test_a_lost_shard_is_made_again_in_the_same_bytes(made, tmp_path):
+@pytest.mark.parametrize("finished", [True, False], ids=["finished", "unfinished"])
+@pytest.mark.parametrize("kept", [None, 0, 1000], ids=["lost", "emptied", "cut"])
+def test_a_damaged_shard_is_made_again_in_the_same_bytes(made, tmp_path, kept, finished):
     write(tmp_path)
     out = Path(shutil.copytree(made, tmp_path / "out"))
-    next((out / "data").glob("test-*.parquet")).unlink()
+    victim = next((out / "data").glob("test-*.parquet"))
+    if kept is None:
+        victim.unlink()
+    else:
+        victim.write_bytes(victim.read_bytes()[:kept])
+    if not finished:
+        told = json.loads((out / "manifest.json").read_text())
+        (out / "manifest.json").write_text(json.dumps({**told, "complete": False, "shards": []}))
     make(tmp_path, "out")
     assert digests(out) == digests(made)
+
+
+def test_a_run_that_died_before_its_manifest_is_taken_up(made, tmp_path):
+    write(tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".manifest.json.0123456789ab.partial").write_text("{")
+    assert digests(make(tmp_path, "out")) == digests(made)
+
+
+def test_a_partial_file_of_somebody_else_stays(made, tmp_path):
+    write(tmp_path)
+    out = Path(shutil.copytree(made, tmp_path / "out"))
+    for name in (".mine.partial", ".card.md.0123456789ab.partial"):
+        (out / "data" / name).write_text("half")
+    make(tmp_path, "out")
+    assert [path.name for path in out.rglob(".*.partial")] == [".mine.partial"]
 
 
 def test_killed_and_run_again_is_the_same_bytes(made, tmp_path):

@@ -12,7 +12,7 @@ from fpsynth.dataset.manifest import ShardRecord
 from fpsynth.dataset.row import Row
 from fpsynth.dataset.spec import PARTS, RESERVED, DatasetSpec, is_split_name
 from fpsynth.errors import UserError
-from fpsynth.files import leftovers, write_bytes
+from fpsynth.files import is_leftover, leftovers, write_bytes
 from fpsynth.slots import SLOTS
 
 if TYPE_CHECKING:
@@ -35,12 +35,14 @@ class DatasetWriter:
         if self.root.exists() and not self.root.is_dir():
             raise UserError(f"{self.root} is a file; a folder is needed")
         found = manifest.read(self.root)
-        if found is None and self.root.exists() and any(self.root.iterdir()):
+        if found is None and self.root.exists() and not all(map(is_leftover, self.root.iterdir())):
             raise UserError(f"{self.root} is not empty and holds no dataset of fpsynth; choose another folder")
         if found is not None and overwrite:
             self._remove(found.get("splits", ()))
         elif found is not None:
             manifest.require_same(self.root, found, self.spec)
+            for path in self._damaged():
+                path.unlink()
             return
         self.root.mkdir(parents=True, exist_ok=True)
         manifest.write(self.root, self.spec, None)
@@ -62,7 +64,21 @@ class DatasetWriter:
         if found is None:
             return True
         manifest.require_same(self.root, found, self.spec)
-        return bool(self.missing())
+        return bool(self.missing()) or any(True for _ in self._damaged())
+
+    def _damaged(self) -> Iterator[Path]:
+        """Shards that are there and cannot be read: whatever befell them, they are to be made again."""
+        import pyarrow as pa
+
+        if self._closed():
+            return
+        for index in range(len(self.spec.places)):
+            path = self.path(index)
+            try:
+                if path.exists():
+                    self.format.columns(path, ("id",))
+            except (pa.ArrowException, OSError, ValueError):
+                yield path
 
     def write(self, index: int, rows: Iterable[Row]) -> int:
         """Write a shard, whole or not at all. Rows are streamed. Returns their number."""

@@ -35,5 +35,5 @@ def write_preview(rows: Sequence[Row], across: int, path: Path) -> None:
 
 def preview_table(rows: Sequence[Row], path: Path) -> Table:
     """What is on the sheet, line by line."""
-    told = [(row.id, f"{row.prompt} ({row.gate.verdict})") for row in rows]
+    told = [(row.id, row.prompt + (f" ({row.gate.verdict})" if row.gate.extractor else "")) for row in rows]
     return Table(f"{path}: {len(rows)} images", told)

@@ -55,7 +55,7 @@ def tell(outcome: Outcome, console: Console) -> None:
     rows = [
         ("identities", f"{plan.recipe.identities}"),
         ("images", f"{plan.images} in {len(plan.shards)} shards {made}"),
-        ("gate", ", ".join(f"{count} {verdict}" for verdict, count in counts.items())),
+        ("gate", "off" if plan.recipe.gate is None else ", ".join(f"{n} {verdict}" for verdict, n in counts.items())),
     ]
     console.result(facts, Table(outcome.output, rows), brief=outcome.output)
     if failed := counts.get("failed"):

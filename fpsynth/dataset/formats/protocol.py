@@ -40,7 +40,10 @@ class Format(Protocol):
         ...
 
     def columns(self, file: Path, names: Sequence[str]) -> "pa.Table":
-        """These columns of the rows of a listed file."""
+        """These columns of the rows of a shard or listed file.
+
+        Raises OSError, ValueError or ArrowException for one that is damaged.
+        """
         ...
 
     def size(self, file: Path) -> int:
