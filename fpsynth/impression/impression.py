@@ -24,6 +24,7 @@ from fpsynth.impression.pose import draw_pose
 from fpsynth.impression.skin import SkinMap, draw_distortion
 from fpsynth.impression.truth import Planes, move_minutiae, move_singular
 from fpsynth.minutiae import Minutia, SingularPoint
+from fpsynth.slots import Words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,12 @@ class CaptureSettings:
     skin: str = "normal"
     pressure: str | None = None
     variation: float = 1.0
+
+    @classmethod
+    def saying(cls, words: Words, width: int, height: int, ppi: int, variation: float = 1.0) -> "CaptureSettings":
+        """As the words of the slots say; what they leave open is as usual."""
+        said = {slot: word for slot in ("acquisition", "quality", "skin", "pressure") if (word := words.get(slot))}
+        return cls(width=width, height=height, ppi=ppi, variation=variation, **said)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,19 +85,6 @@ COARSE = 8
 
 
 @dataclass(frozen=True)
-class _Moved:
-    """The planes of one capture, as Impression names them."""
-
-    ridges: Tensor
-    detail: Tensor
-    contact: Tensor
-    pressure: Tensor
-    moisture: Tensor
-    wear: Tensor
-    flow: Tensor
-
-
-@dataclass(frozen=True)
 class _Touch:
     """What was drawn of one touch."""
 
@@ -123,19 +117,22 @@ def capture_all(
     ridges, detail = _sampled(fingers, flow)
     depth = torch.minimum(depth, _inside(flow, fingers[0]))
     contact = touch(draws, depth, ridges, touches[0].skin.pixel_mm)
-    whole = flow.permute(0, 2, 3, 1).contiguous()
-    planes = [_Moved(*own) for own in zip(ridges, detail, contact, pressure, moisture, wear, whole, strict=True)]
+    planes = {"ridges": ridges, "detail": detail, "contact": contact, "pressure": pressure, "moisture": moisture}
+    planes |= {"wear": wear, "flow": flow.permute(0, 2, 3, 1).contiguous()}
     shown = (plane.cpu().numpy() for plane in (contact, pressure, moisture, wear))
-    rows = zip(fingers, settings, touches, planes, zip(*shown, strict=True), strict=True)
+    each = [{name: plane[i] for name, plane in planes.items()} for i in range(len(fingers))]
+    rows = zip(fingers, settings, touches, each, zip(*shown, strict=True), strict=True)
     return [_impression(f, s, touched, own, Planes(*seen)) for f, s, touched, own, seen in rows]
 
 
-def _impression(finger: Master, settings: CaptureSettings, touched: _Touch, planes: _Moved, seen: Planes) -> Impression:
+def _impression(
+    finger: Master, settings: CaptureSettings, touched: _Touch, planes: Mapping[str, Tensor], seen: Planes
+) -> Impression:
     """One capture of a batch: its planes, and what is true of it."""
     rows, cols = finger.ridges.shape
     return Impression(
         settings=settings,
-        **vars(planes),
+        **planes,
         master=(rows, cols),
         minutiae=move_minutiae(finger, touched.skin, seen),
         singular=move_singular(finger, touched.skin, seen),

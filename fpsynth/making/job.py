@@ -10,6 +10,7 @@ from fpsynth.conditioning.prompt import prompt_text, unknown_words
 from fpsynth.dataset import DatasetSpec
 from fpsynth.device import choose_device
 from fpsynth.extractor import chosen
+from fpsynth.gate import notice
 from fpsynth.making.renderer import SceneRenderer
 from fpsynth.model_folder import knows
 from fpsynth.recipe import LoadedRecipe, Plan, recipe_yaml
@@ -64,8 +65,6 @@ def _means(loaded: LoadedRecipe, device: str) -> Mapping[str, str | None]:
 
 def notes(loaded: LoadedRecipe) -> Iterator[str]:
     """What the author of a recipe should know before the run: who judges, and words that the model never saw."""
-    from fpsynth.gate import notice
-
     text, model = loaded.recipe.prompt.text, loaded.model
     if loaded.recipe.gate and (judge := notice()):
         yield judge

@@ -46,7 +46,9 @@ class Scenes:
     def take(self, finger: Master, row: RowPlan) -> Impression:
         """The row's capture of the finger."""
         rng = generator(self.recipe.seed, Stream.CAPTURE, row.identity, row.impression)
-        return capture(finger, capture_settings(self.recipe, row), rng)
+        image, variation = self.recipe.image, self.recipe.capture.variation
+        settings = CaptureSettings.saying(row.words, image.width, image.height, image.ppi, variation)
+        return capture(finger, settings, rng)
 
     def tell(self, row: RowPlan, impression: Impression) -> Conditioning:
         """What a model is told of the image."""
@@ -57,20 +59,6 @@ class Scenes:
             styles=tuple(self.styles[number] for number in row.styles) if self.styles else (),
             minutiae=impression.minutiae,
         )
-
-
-def capture_settings(recipe: Recipe, row: RowPlan) -> CaptureSettings:
-    """What the recipe asks of this capture. Where it leaves quality or skin out, they are good and normal."""
-    return CaptureSettings(
-        width=recipe.image.width,
-        height=recipe.image.height,
-        ppi=recipe.image.ppi,
-        acquisition=row.words["acquisition"] or "plain",
-        quality=row.words["quality"] or "good",
-        skin=row.words["skin"] or "normal",
-        pressure=row.words["pressure"],
-        variation=recipe.capture.variation,
-    )
 
 
 def batches(items: Iterable[T], count: int) -> Iterator[list[T]]:

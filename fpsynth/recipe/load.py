@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
@@ -24,7 +25,7 @@ class LoadedRecipe:
     folder: Path
     notices: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def styles(self) -> tuple[Path, ...]:
         """The style images, in a fixed order."""
         return style_paths(self.recipe.style.images, self.folder)

@@ -60,4 +60,4 @@ def card(like: Tensor, devices: Devices) -> Tensor:
     return p["back"] + light + p["fibre"] * grain(fixed, like, 1.1) * 0.6 + p["cloud"] * mottle(fixed, like, 22)
 
 
-KIND = Kind(RANGES, expose, surfaces=("card",))
+KIND = Kind(RANGES, expose)

@@ -18,14 +18,12 @@ from fpsynth.slots import words_of
 class Kind:
     """A sensor kind.
 
-    ranges     of the parameters of its devices; those of touch.touch are needed
-    expose     turns touches into grey levels (B, height, width), not yet clipped
-    surfaces   what its prints can lie on (words of the slot); empty: on the sensor itself
+    ranges   of the parameters of its devices; those of touch.touch are needed
+    expose   turns touches into grey levels (B, height, width), not yet clipped
     """
 
     ranges: Ranges
     expose: Callable[[Touch, Devices, Chance], Tensor]
-    surfaces: tuple[str, ...] = ()
 
 
 def kind_of(sensor: str) -> Kind:

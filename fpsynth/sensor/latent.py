@@ -85,4 +85,4 @@ def streaks(chance: Chance, like: Tensor, turn: Tensor) -> Tensor:
     return F.grid_sample(lines, where, mode="bilinear", align_corners=True)[:, 0] / 0.67
 
 
-KIND = Kind(RANGES, expose, surfaces=tuple(SURFACES))
+KIND = Kind(RANGES, expose)

@@ -12,7 +12,7 @@ from fpsynth.sensor.chance import Chance
 from fpsynth.sensor.device import Device, Devices, draw_parameters
 from fpsynth.sensor.kind import kind_of
 from fpsynth.sensor.touch import touch
-from fpsynth.slots import words_of
+from fpsynth.slots import SLOTS, words_of
 
 
 def draw_device(sensor: str, rng: np.random.Generator, surface: str | None = None) -> Device:
@@ -24,10 +24,10 @@ def draw_device(sensor: str, rng: np.random.Generator, surface: str | None = Non
     if surface is not None and surface not in known:
         raise UserError(f"unknown surface {surface!r}; known: {', '.join(known)}")
     parameters, seed, drawn = draw_parameters(kind.ranges, rng), int(rng.integers(2**63)), int(rng.integers(len(known)))
-    if not kind.surfaces:
+    possible = SLOTS["surface"].only.get(sensor)
+    if not possible:
         return Device(sensor, parameters, seed)
-    fitting = surface if surface in kind.surfaces else kind.surfaces[drawn % len(kind.surfaces)]
-    return Device(sensor, parameters, seed, fitting)
+    return Device(sensor, parameters, seed, surface if surface in possible else possible[drawn % len(possible)])
 
 
 def render(impression: Impression, device: Device, rng: np.random.Generator) -> Tensor:

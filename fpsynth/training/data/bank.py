@@ -19,7 +19,7 @@ from torch import Tensor
 from fpsynth.conditioning.planes import PLANES, control_planes
 from fpsynth.errors import DamagedFile, UserError
 from fpsynth.finger import Master, grow_masters
-from fpsynth.impression import capture_all
+from fpsynth.impression import CaptureSettings, capture_all
 from fpsynth.rng import Stream, generator
 from fpsynth.sensor import Device, render_all
 from fpsynth.training.data.description import Description, check_makers, claim, read_description
@@ -27,7 +27,6 @@ from fpsynth.training.data.makers import names_of
 from fpsynth.training.data.mixture import (
     Labels,
     Mixture,
-    capture_settings,
     draw_device_of,
     draw_labels,
     draw_pattern,
@@ -125,7 +124,7 @@ def _taken(
 ) -> dict[str, Tensor]:
     """The columns of a batch, uint8 (B, size, size) each."""
     labels, places = [s.labels for s in shots], [(s.labels.identity, s.number) for s in shots]
-    asked = [capture_settings(one.words, size) for one in labels]
+    asked = [CaptureSettings.saying(one.words, size, size, 500) for one in labels]
     capturing, rendering = (
         [generator(settings.seed, stream, *place) for place in places] for stream in (Stream.CAPTURE, Stream.RENDER)
     )

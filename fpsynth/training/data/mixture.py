@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
-from fpsynth.impression import CaptureSettings
 from fpsynth.rng import Stream, generator
 from fpsynth.sensor import Device, draw_device
 from fpsynth.slots import SLOTS, Words, words_of
@@ -118,24 +117,6 @@ def _captured(mixture: Mixture) -> list[str]:
     """Slots that are drawn for every capture, in the order of their draws: those that neither finger nor device has."""
     own = [(SLOTS[slot].draw, slot) for slot in mixture.shares if slot != "sensor"]
     return [slot for draw, slot in sorted((d, slot) for d, slot in own if d is not None)]
-
-
-def capture_settings(words: Words, size: int, variation: float = 1.0) -> CaptureSettings:
-    """A capture of size x size pixels at 500 ppi as its labels have it."""
-    acquisition, quality, skin = (words[slot] or usual for slot, usual in _USUAL)
-    return CaptureSettings(
-        width=size,
-        height=size,
-        ppi=500,
-        acquisition=acquisition,
-        quality=quality,
-        skin=skin,
-        pressure=words["pressure"],
-        variation=variation,
-    )
-
-
-_USUAL = (("acquisition", "plain"), ("quality", "good"), ("skin", "normal"))
 
 
 def _word(rng: np.random.Generator, shares: Mapping[str, float]) -> str:

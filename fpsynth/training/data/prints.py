@@ -18,7 +18,7 @@ from pydantic import Field, PositiveInt
 from fpsynth.embedding.network import PPI, SIZE
 from fpsynth.errors import DamagedFile
 from fpsynth.finger import Master, grow_masters
-from fpsynth.impression import Impression, capture
+from fpsynth.impression import CaptureSettings, Impression, capture
 from fpsynth.rng import Stream, generator
 from fpsynth.sensor import render
 from fpsynth.training.data.description import Description, claim
@@ -26,7 +26,6 @@ from fpsynth.training.data.makers import names_of
 from fpsynth.training.data.mixture import (
     Labels,
     Mixture,
-    capture_settings,
     draw_device_of,
     draw_labels,
     draw_pattern,
@@ -123,7 +122,8 @@ def _shoot(settings: PrintSettings, finger: Master, number: int, shot: int) -> S
     labels = draw_labels(settings, number, shot, device)
     rng = generator(settings.seed, Stream.CAPTURE, number, shot)
     variation = float(rng.uniform(CALM, WILD))
-    impression = capture(finger, capture_settings(labels.words, SIZE * 500 // PPI, variation), rng)
+    side = SIZE * 500 // PPI
+    impression = capture(finger, CaptureSettings.saying(labels.words, side, side, 500, variation), rng)
     image = render(impression, device, generator(settings.seed, Stream.RENDER, number, shot))
     small = F.avg_pool2d(image[None, None].float(), 500 // PPI)[0, 0].round().to(torch.uint8)
     return labels, small, pose_in(impression, finger), minutiae_of(impression)

@@ -18,9 +18,9 @@ from fpsynth.diffusion.denoiser.unet.files import save_adapter
 from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
 from fpsynth.training.batches import CropSettings, DropSettings
-from fpsynth.training.data import Bank, BankSettings, encode_bank
+from fpsynth.training.data import Bank, BankSettings
 from fpsynth.training.denoiser.job import DenoiserJob
-from fpsynth.training.denoiser.lessons import Lessons, check_grid, freeze
+from fpsynth.training.denoiser.lessons import freeze, lessons_for
 from fpsynth.training.denoiser.preview import Preview
 from fpsynth.training.loop import LoopSettings, choose_place, fast_group_norm, fit
 
@@ -44,21 +44,12 @@ def run_adapters(settings: AdapterSettings, bank: Bank, out: Path, device: str, 
     model = load_model(settings.model, "cpu", dtype=torch.float32)
     if not isinstance(model.denoiser, UnetDenoiser):
         raise UserError(f"{settings.model}: the adapters stage needs a U-Net")
-    check_grid(settings.crops.size, model.multiple)
-    source = encode_bank(bank, model.codec, device, console.note)
+    lessons = lessons_for(model, settings, bank, device, console.note)
     denoiser, learning = _prepared(model.denoiser, settings)
-    lessons = Lessons(
-        source=source,
-        schedule=model.schedule,
-        loop=settings.loop,
-        crops=settings.crops,
-        drop=settings.drop,
-        planes=model.denoiser.planes,
-    )
     place = choose_place(settings.loop.precision, device)
     for module in (denoiser.controlnet, denoiser.text_encoder):
         freeze(module, place)
-    preview = Preview(source, model.denoiser.planes, model.schedule, model.codec)
+    preview = Preview(lessons, model.codec)
     fit(DenoiserJob(denoiser, learning, lessons, preview), settings.loop, out, device, console)
     _write(settings.model, out / "model", denoiser)
     console.note(f"model: {out / 'model'}")

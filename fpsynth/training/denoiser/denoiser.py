@@ -16,9 +16,9 @@ from fpsynth.diffusion.schedule import cosine_schedule
 from fpsynth.model_folder import PLANES, Knows
 from fpsynth.slots import SLOTS
 from fpsynth.training.batches import CropSettings, DropSettings
-from fpsynth.training.data import SIZE, Bank, BankSettings, encode_bank
+from fpsynth.training.data import SIZE, Bank, BankSettings
 from fpsynth.training.denoiser.job import DenoiserJob
-from fpsynth.training.denoiser.lessons import Lessons, check_grid
+from fpsynth.training.denoiser.lessons import lessons_for
 from fpsynth.training.denoiser.preview import Preview
 from fpsynth.training.kinds import kind_of
 from fpsynth.training.loop import LoopSettings, fast_group_norm, fit
@@ -48,19 +48,10 @@ class DenoiserSettings(BaseModel):
 def run_denoiser(settings: DenoiserSettings, bank: Bank, out: Path, device: str, console: Console) -> None:
     """Train, and write out/model/, a model directory."""
     model = new_model(settings)
-    check_grid(settings.crops.size, model.multiple)
-    source = encode_bank(bank, model.codec, device, console.note)
-    lessons = Lessons(
-        source=source,
-        schedule=model.schedule,
-        loop=settings.loop,
-        crops=settings.crops,
-        drop=settings.drop,
-        planes=model.denoiser.planes,
-    )
+    lessons = lessons_for(model, settings, bank, device, console.note)
     for part in model.denoiser.parts.values():
         fast_group_norm(part)
-    preview = Preview(source, model.denoiser.planes, model.schedule, model.codec)
+    preview = Preview(lessons, model.codec)
     job = DenoiserJob(model.denoiser, model.denoiser.parts, lessons, preview)
     fit(job, settings.loop, out, device, console)
     save_model(out / "model", model, trained_on(settings.planes))

@@ -1,14 +1,17 @@
 """What a denoiser, or its student, learns from at each step."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from fpsynth.diffusion.model import Model
 from fpsynth.diffusion.schedule import Schedule
 from fpsynth.errors import UserError
 from fpsynth.training.batches import Batch, CropSettings, DropSettings, draw_batch
-from fpsynth.training.data import LatentBank
+from fpsynth.training.data import Bank, LatentBank, encode_bank
+from fpsynth.training.data.store import Say
 from fpsynth.training.loop import LoopSettings, Place, step_generator
 
 
@@ -29,6 +32,30 @@ class Lessons:
         size, count = self.crops.at(step, self.loop.steps, self.loop.batch)
         batch = draw_batch(self.source, generator, count, size, self.drop, self.planes)
         return batch, torch.randn(batch.latents.shape, generator=generator), generator
+
+
+class Taught(Protocol):
+    """What a stage's recipe says of its lessons."""
+
+    @property
+    def loop(self) -> LoopSettings: ...
+    @property
+    def crops(self) -> CropSettings: ...
+    @property
+    def drop(self) -> DropSettings: ...
+
+
+def lessons_for(model: Model, settings: Taught, bank: Bank, device: str, say: Say) -> Lessons:
+    """The lessons of a model from a bank, which is encoded for it. Raises UserError for crops that do not suit it."""
+    check_grid(settings.crops.size, model.multiple)
+    return Lessons(
+        source=encode_bank(bank, model.codec, device, say),
+        schedule=model.schedule,
+        loop=settings.loop,
+        crops=settings.crops,
+        drop=settings.drop,
+        planes=model.denoiser.planes,
+    )
 
 
 def check_grid(size: int, multiple: int) -> None:

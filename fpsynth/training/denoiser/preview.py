@@ -9,9 +9,9 @@ from fpsynth.diffusion.codec import Codec
 from fpsynth.diffusion.denoiser import Denoiser
 from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.samplers import make_course, sampler_of
-from fpsynth.diffusion.schedule import Schedule
 from fpsynth.training.batches import Batch, Crop, draw_styles, gather, words_of
 from fpsynth.training.data import SIZE, LatentBank
+from fpsynth.training.denoiser.lessons import Lessons
 from fpsynth.training.loop import step_generator
 
 IMAGES = 4
@@ -20,18 +20,9 @@ IMAGES = 4
 class Preview:
     """Whole images; prompt, planes, style and noise are always the same."""
 
-    def __init__(
-        self,
-        source: LatentBank,
-        planes: tuple[str, ...],
-        schedule: Schedule,
-        codec: Codec,
-        sampler: str = "ddim",
-        steps: int = 8,
-    ) -> None:
-        """planes: names of the control planes that the denoiser understands."""
-        self._schedule, self._codec, self._name, self._steps = schedule, codec, sampler, steps
-        self._batch = _batch(source, planes)
+    def __init__(self, lessons: Lessons, codec: Codec, sampler: str = "ddim", steps: int = 8) -> None:
+        self._schedule, self._codec, self._name, self._steps = lessons.schedule, codec, sampler, steps
+        self._batch = _batch(lessons.source, lessons.planes)
 
     @torch.no_grad()
     def __call__(self, denoiser: Denoiser) -> Tensor:

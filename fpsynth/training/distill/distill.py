@@ -19,8 +19,8 @@ from fpsynth.diffusion.schedule import Schedule
 from fpsynth.errors import UserError
 from fpsynth.model_folder import student_folder
 from fpsynth.training.batches import CropSettings, DropSettings
-from fpsynth.training.data import Bank, BankSettings, encode_bank
-from fpsynth.training.denoiser.lessons import Lessons, check_grid, freeze
+from fpsynth.training.data import Bank, BankSettings
+from fpsynth.training.denoiser.lessons import Lessons, freeze, lessons_for
 from fpsynth.training.denoiser.preview import Preview
 from fpsynth.training.distill.method import Lesson, Teaching, teacher_times
 from fpsynth.training.distill.methods import METHODS
@@ -110,18 +110,9 @@ def run_distill(
     """Train a student, and write out/model/: a copy of the model with the student in it."""
     model = load_model(model_path, "cpu", dtype=torch.float32)
     timing = timing_of(settings, model.schedule)
-    check_grid(settings.crops.size, model.multiple)
-    source, planes = encode_bank(bank, model.codec, device, console.note), model.denoiser.planes
-    lessons = Lessons(
-        source=source,
-        schedule=model.schedule,
-        loop=settings.loop,
-        crops=settings.crops,
-        drop=settings.drop,
-        planes=planes,
-    )
+    lessons = lessons_for(model, settings, bank, device, console.note)
     student, teacher = pair(model, settings, device)
-    preview = Preview(source, planes, model.schedule, model.codec, settings.how.sampler, settings.steps)
+    preview = Preview(lessons, model.codec, settings.how.sampler, settings.steps)
     teaching = settings.how.begin(model.codec.channels)
     job = DistillJob(student, teacher, lessons, timing, teaching, preview)
     fit(job, settings.loop, out, device, console)

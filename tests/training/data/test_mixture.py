@@ -1,6 +1,5 @@
 """The mixture of what is rendered covers the table of slots."""
 
-from fpsynth.sensor.kind import kind_of
 from fpsynth.slots import SLOTS, words_of
 from fpsynth.training.data import BankSettings
 from fpsynth.training.data.mixture import draw_device_of, draw_labels, read_labels
@@ -15,11 +14,6 @@ def test_shares_are_of_known_words_and_leave_none_out():
     for slot, shares in BankSettings().shares.items():
         assert set(shares) | ({"latent"} if slot == "acquisition" else set()) == set(words_of(slot))
         assert BankSettings(**{slot: dict(shares)}).shares[slot] == shares
-
-
-def test_surfaces_of_the_kinds_are_those_of_the_table():
-    for sensor in words_of("sensor"):
-        assert kind_of(sensor).surfaces == SLOTS["surface"].only.get(sensor, ())
 
 
 def test_labels_are_what_is_rendered():
