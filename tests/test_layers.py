@@ -18,6 +18,7 @@ FLOW = (
     ("extractor",),
     ("gate", "dataset"),
     ("diffusion", "embedding"),
+    ("reader",),
     ("training",),
     ("inspect",),
     ("making",),
@@ -30,7 +31,18 @@ FLOW = (
 ROOMS = {
     "inspect": ("measure", "report", "look"),
     "diffusion": ("bundle", "schedule", "noise", "codec", "samplers", "denoiser", "canvas", "model", "sample"),
-    "training": ("kinds", "loop", "data", "batches", "autoencoder", "denoiser", "distill", "embedding", "run"),
+    "training": (
+        "kinds",
+        "loop",
+        "data",
+        "batches",
+        "autoencoder",
+        "denoiser",
+        "distill",
+        "embedding",
+        "reader",
+        "run",
+    ),
 }
 """Rooms of a folder, in their order: each imports only from itself and from those before it."""
 

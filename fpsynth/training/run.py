@@ -22,6 +22,7 @@ from fpsynth.training.denoiser import AdapterSettings, DenoiserSettings, run_ada
 from fpsynth.training.distill import DistillSettings, run_distill
 from fpsynth.training.embedding import EmbeddingSettings, run_embedding
 from fpsynth.training.loop import check_precision
+from fpsynth.training.reader import ReaderSettings, run_reader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +75,20 @@ def _embedding_stage(settings: EmbeddingSettings, out: Path, device: str, consol
     run_embedding(settings, prints, out, device, console)
 
 
+def _reader_stage(settings: ReaderSettings, out: Path, device: str, console: Console) -> None:
+    check_bundle(settings.model or default_model())
+    run_reader(settings, _prepare(settings, settings.bank, out, console), out, device, console)
+
+
 STAGES: Final[Mapping[str, Stage]] = {
     "bank": Stage(BankSettings, _bank_stage),
     "autoencoder": Stage(AutoencoderSettings, _autoencoder_stage),
     "denoiser": Stage(DenoiserSettings, _denoiser_stage),
     "adapters": Stage(AdapterSettings, _adapters_stage),
     "embedding": Stage(EmbeddingSettings, _embedding_stage),
+    "reader": Stage(ReaderSettings, _reader_stage),
 }
-"""In the order in which they are run; the embedding stands alone."""
+"""In the order in which they are run; the embedding stands alone, the reader reads a model's latents."""
 
 
 def train(stage: str, order: Order, console: Console) -> None:

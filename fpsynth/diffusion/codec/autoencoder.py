@@ -63,17 +63,19 @@ class KLCodec:
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (B, C, h, w) -> (B, 1, H, W) float32."""
+        return self._decoded(latents)
+
+    def _decoded(self, latents: Tensor) -> Tensor:
         weight = self.vae.decoder.conv_in.weight
         placed = latents.to(weight.device, weight.dtype)
         images: Tensor = self.vae.decode(placed / self._scale).sample.float()
         return images
 
-    @torch.no_grad()
     def sketch(self, latents: Tensor) -> Tensor:
         """By the least-squares inverse of a closed-form encoder; an encoder of any other kind gets its own decoder."""
         if self.linear is None:
-            return self.decode(latents).clamp(-1, 1)
-        return self.linear.decode(latents.float() / self._scale).clamp(-1, 1)
+            return self._decoded(latents)
+        return self.linear.decode(latents.float() / self._scale)
 
     def save(self, folder: Path) -> list[str]:
         """Write it in fp16."""

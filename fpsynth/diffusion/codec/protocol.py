@@ -28,7 +28,7 @@ class Codec(Protocol):
         """(B, channels, h, w) -> (B, 1, h * factor, w * factor) float32, not clipped to [-1, 1]."""
 
     def sketch(self, latents: Tensor) -> Tensor:
-        """What the latents hold, as images within [-1, 1], by the quickest way that needs no trained decoder."""
+        """As decode, by the quickest way that needs no trained decoder; gradients flow."""
 
     def save(self, folder: Path) -> list[str]:
         """Write it; returns its entry in the model's index: library and class."""

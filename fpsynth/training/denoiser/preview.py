@@ -31,7 +31,8 @@ class Preview:
         course = make_course(self._name, sampler, self._schedule, self._steps, device=str(device))
         start, *injected = (self._noise(k).to(device) for k in range(1 + self._steps))
         z = sampler.sample(predictor(denoiser, self._batch.conditions), start, injected.__getitem__, course)
-        return torch.stack([self._codec.sketch(self._batch.latents), self._codec.sketch(z.cpu())], 1).flatten(0, 1)
+        pairs = [self._codec.sketch(latents).clamp(-1, 1) for latents in (self._batch.latents, z.cpu())]
+        return torch.stack(pairs, 1).flatten(0, 1)
 
     def _noise(self, k: int) -> Tensor:
         return torch.randn(self._batch.latents.shape, generator=step_generator(1, k))
