@@ -93,6 +93,11 @@ def _read(order: Order, console: Console) -> LoadedRecipe:
     loaded = load_recipe(order.recipe, order.overrides)
     for notice in loaded.notices:
         console.note(notice)
+    if loaded.recipe.style.context:
+        from fpsynth.making.context import in_context
+
+        loaded, read = in_context(loaded)
+        console.note(read)
     return loaded
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fpsynth.conditioning.conditions import Conditioning, Conditions, batched
 from fpsynth.diffusion.canvas import Canvas, begun, keeping, start_on
-from fpsynth.diffusion.denoiser.guidance import predictor
+from fpsynth.diffusion.denoiser.guidance import Towards, moved, predictor
 from fpsynth.diffusion.model import Model
 from fpsynth.diffusion.noise import Node, NoiseSource, Sharing
 from fpsynth.diffusion.samplers import Course, make_course, sampler_of
@@ -73,10 +73,17 @@ class Sampled:
 
 
 @torch.inference_mode()
-def sample(model: Model, settings: Settings, requests: Sequence[Request]) -> list[Sampled]:
-    """The images of one batch; all requests have the same size. Each image is what it would be alone (to rounding)."""
+def sample(
+    model: Model, settings: Settings, requests: Sequence[Request], towards: Towards | None = None
+) -> list[Sampled]:
+    """The images of one batch; all requests have the same size. Each image is what it would be alone (to rounding).
+
+    towards: what a classifier guides the batch to.
+    """
     sampler, course = sampler_of(settings.scheduler), course_of(model, settings)
     predict = predictor(model.denoiser, conditions_of(model, settings, requests), settings.cfg_scale)
+    if towards is not None:
+        predict = moved(predict, towards, model.schedule)
     sources = [noise_source(model, settings, request) for request in requests]
     start = torch.stack([source.start() for source in sources]).to(model.denoiser.device)
     canvases = [request.canvas for request in requests if request.canvas is not None]

@@ -13,6 +13,7 @@ from fpsynth.extractor import chosen
 from fpsynth.gate import notice
 from fpsynth.making.renderer import SceneRenderer
 from fpsynth.model_folder import knows
+from fpsynth.reader.bundled import bundled_reader_digest
 from fpsynth.recipe import LoadedRecipe, Plan, recipe_yaml
 from fpsynth.recipe.schema import VIRTUAL
 
@@ -59,6 +60,8 @@ def _means(loaded: LoadedRecipe, device: str) -> Mapping[str, str | None]:
     from fpsynth.diffusion.model import natural_dtype
 
     check_bundle(loaded.model)
+    if loaded.recipe.sampling.guide:
+        versions["reader"] = bundled_reader_digest()
     kind = f"{device} {natural_dtype(device)}".replace("torch.", "")
     return {"model": digest(loaded.model), "device": kind, "gate": judge, **versions, "diffusers": version("diffusers")}
 

@@ -6,11 +6,13 @@ from pathlib import Path
 from fpsynth.conditioning.conditions import Style
 from fpsynth.conditioning.style import load_style
 from fpsynth.dataset import Renderer
+from fpsynth.diffusion.denoiser.guidance import Towards
 from fpsynth.diffusion.model import Model, load_model
 from fpsynth.diffusion.sample import Request, Sampled, Settings, course_of, sample
 from fpsynth.errors import UserError
 from fpsynth.making.renderer import Drawn
 from fpsynth.making.scene import Scene
+from fpsynth.reader.guide import guiding_of
 from fpsynth.recipe import LoadedRecipe, Recipe
 from fpsynth.rng import Stream, integer
 
@@ -26,12 +28,19 @@ class ModelRenderer:
         check_size(self.recipe, self.model)
         course_of(self.model, self.settings)
         self.planes = self.model.denoiser.planes
+        self.guiding = guiding_of(self.model, device) if self.recipe.sampling.guide else None
         self.styles = [Style(path.name, load_style(path)) for path in loaded.styles]
 
     def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:
         """Sample the scenes as one batch."""
-        images = sample(self.model, self.settings, [request(scene, attempt) for scene in scenes])
+        requests = [request(scene, attempt) for scene in scenes]
+        images = sample(self.model, self.settings, requests, self._towards(scenes))
         return [self._drawn(scene, attempt, image) for scene, image in zip(scenes, images, strict=True)]
+
+    def _towards(self, scenes: Sequence[Scene]) -> Towards | None:
+        if self.guiding is None:
+            return None
+        return self.guiding.towards([scene.row.words for scene in scenes], self.recipe.sampling.guide)
 
     def _drawn(self, scene: Scene, attempt: int, made: Sampled) -> Drawn:
         node = scene.row.identity, scene.row.impression, attempt

@@ -6,13 +6,16 @@ denoiser.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from fpsynth.diffusion.codec import Codec
+from fpsynth.diffusion.model import Model
 from fpsynth.diffusion.schedule import Schedule
-from fpsynth.reader.reader import Reader
+from fpsynth.errors import UserError
+from fpsynth.reader.reader import Reader, load_reader
 
 
 def angle_of(schedule: Schedule, t: Tensor) -> Tensor:
@@ -61,3 +64,13 @@ class Towards:
         wanted = self.wanted[slot].to(scores.device)
         chosen = scores.log_softmax(1).gather(1, wanted.clamp_min(0)[:, None])[:, 0]
         return self.strengths[slot] * (chosen * (wanted >= 0)).sum()
+
+
+def guiding_of(model: Model, device: str, folder: Path | None = None) -> Guiding:
+    """The reader in a folder, or the bundled one, at a model. Raises UserError where it cannot read its latents."""
+    reader = load_reader(folder, device)
+    if reader.codec != model.codec.digest:
+        raise UserError(
+            "sampling.guide: the reader learnt the latents of another model; `fpsynth train reader` makes one"
+        )
+    return Guiding(reader, model.codec, model.schedule)

@@ -14,6 +14,9 @@ from fpsynth.recipe.types import nearest
 from fpsynth.slots import SLOTS, spoken_slots
 from fpsynth.vocabulary import SAMPLERS
 
+GUIDED_STEPS = 10
+"""Least steps in which a gradient moves an image little by little."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -31,6 +34,7 @@ def check(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     yield from _impossible(recipe)
     yield from _model(recipe, folder)
     yield from _noise(recipe, folder)
+    yield from _guide(recipe)
     yield from _styles(recipe, folder)
     yield from _records(recipe)
 
@@ -105,6 +109,21 @@ def _noise(recipe: Recipe, folder: Path) -> Iterator[Finding]:
         yield Finding(loc, text, fatal=False)
 
 
+def _guide(recipe: Recipe) -> Iterator[Finding]:
+    sampling = recipe.sampling
+    if not sampling.guide:
+        return
+    if sampling.virtual:
+        yield Finding(("sampling", "guide"), "has no effect on virtual renders", fatal=False)
+    elif sampling.student_name is not None or sampling.steps < GUIDED_STEPS:
+        text = f"needs the model itself (sampling.student: none) and at least {GUIDED_STEPS} steps (sampling.steps)"
+        yield Finding(("sampling", "guide"), text)
+    for slot in sampling.guide:
+        if shares_of(recipe, slot) is None and slot != "pattern":
+            text = f"{SLOTS[slot].part}.{slot} is null: there is no word to guide towards"
+            yield Finding(("sampling", "guide", slot), text)
+
+
 def _model(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     sampling, path = recipe.sampling, recipe.sampling.folder(folder)
     if path is None:
@@ -153,14 +172,16 @@ def _unseen(recipe: Recipe, known: Knows) -> Iterator[Finding]:
 
 
 def _styles(recipe: Recipe, folder: Path) -> Iterator[Finding]:
-    try:
-        found = style_paths(recipe.style.images, folder)
-    except StyleProblem as problem:
-        yield Finding(("style", "images", problem.index), problem.text)
-        return
-    if recipe.style.per_image > max(len(found), 1):
-        text = f"{recipe.style.per_image} of each image, but style.images names {len(found)}"
-        yield Finding(("style", "per_image"), text)
+    style = recipe.style
+    counts = {}
+    for key, entries in (("images", style.images), ("context", style.context)):
+        try:
+            counts[key] = len(style_paths(entries, folder))
+        except StyleProblem as problem:
+            yield Finding(("style", key, problem.index), problem.text)
+    found = counts.get("images")
+    if found is not None and style.per_image > max(found, 1):
+        yield Finding(("style", "per_image"), f"{style.per_image} of each image, but style.images names {found}")
     if found and recipe.sampling.virtual:
         yield Finding(("style", "images"), "has no effect on virtual renders", fatal=False)
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serial
 from fpsynth.model_folder import default_model
 from fpsynth.recipe.types import (
     Acquisition,
+    Guided,
     Name,
     OneOf,
     Pattern,
@@ -113,6 +114,10 @@ class StylePart(Part):
     """Images whose look the output takes on."""
 
     images: Strings = Field(default=(), description="paths or globs, relative to the recipe")
+    context: Strings = Field(
+        default=(),
+        description="example images, as in `images`: the words that they share are said where `prompt` says nothing",
+    )
     per_image: int = Field(default=1, ge=1, le=16, description="style images that each image is given, none twice")
     scale: float = Field(default=0.6, ge=0, le=2, description="how strongly")
 
@@ -137,6 +142,11 @@ class SamplingPart(Part):
         default=None, ge=0, le=1, description="how much noise the sampler injects, where it has a choice (ddim, tcd)"
     )
     cfg_scale: float = Field(default=1.0, ge=1, le=20, description="guidance by the words; 1: none, at half the cost")
+    guide: Guided = Field(
+        default={},
+        description="how strongly the reader guides towards the words of slots, as {quality: 2.0}; from 10 steps of the "
+        "model itself (`student: none`) on",
+    )
     control_scale: float = Field(default=1.0, ge=0, le=2, description="how strongly the finger's ridges hold the image")
     shared_noise_steps: int = Field(
         default_factory=lambda done: done["steps"] // 2,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from fpsynth.slots import words_of
+from fpsynth.slots import SLOTS, words_of
 from fpsynth.vocabulary import FINGERS
 
 ROUNDING = 1e-3
@@ -114,4 +114,7 @@ Surface = Annotated[str, OneOf("surface")]
 Split = Annotated[str, BeforeValidator(split_name)]
 Name = Annotated[str, AfterValidator(plain_name)]
 Pixels = Annotated[int, Field(ge=64, le=2048), AfterValidator(multiple_of_64)]
+Strength = Annotated[float, Field(ge=0, le=100)]
+Guided = dict[Annotated[str, OneOf(SLOTS)], Strength]
+"""{slot: strength}."""
 Strings = Annotated[tuple[str, ...], BeforeValidator(as_list), Field(strict=False)]
