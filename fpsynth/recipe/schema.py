@@ -144,7 +144,7 @@ class SamplingPart(Part):
     cfg_scale: float = Field(default=1.0, ge=1, le=20, description="guidance by the words; 1: none, at half the cost")
     guide: Guided = Field(
         default={},
-        description="how strongly the reader guides towards the words of slots, as {quality: 2.0}; from 10 steps of the "
+        description="how strongly the reader guides towards the words of slots: {quality: 2.0}; from 10 steps of the "
         "model itself (`student: none`) on",
     )
     control_scale: float = Field(default=1.0, ge=0, le=2, description="how strongly the finger's ridges hold the image")

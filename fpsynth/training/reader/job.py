@@ -13,8 +13,8 @@ from fpsynth.diffusion.model import Model, load_model
 from fpsynth.diffusion.schedule import stratified_times
 from fpsynth.errors import UserError
 from fpsynth.model_folder import default_model
-from fpsynth.reader.reader import Reader, save_reader
 from fpsynth.reader.network import ReaderNetwork
+from fpsynth.reader.reader import Reader, save_reader
 from fpsynth.training.data import Bank, to_signed
 from fpsynth.training.loop import Learner, fast_group_norm, fit, step_generator
 from fpsynth.training.reader.lessons import OPEN, Shown, answers, draw_images, noisy, vocabulary
