@@ -29,6 +29,7 @@ from fpsynth.inspect.measure.figures import (
     judge_figures,
     truth_figures,
 )
+from fpsynth.inspect.measure.identity import IdentityFigures, identity_figures
 from fpsynth.inspect.measure.matching import Scores
 from fpsynth.inspect.measure.privacy import Privacy, privacy
 from fpsynth.inspect.measure.realism import Realism, realism
@@ -57,7 +58,8 @@ class Depth:
 class DatasetFigures:
     """All figures of a dataset. None: there is nothing to tell, or nobody asked.
 
-    form: its file format; ours: made by fpsynth; bozorth3 and embedding: how well each tells the fingers apart.
+    form: its file format; ours: made by fpsynth; bozorth3 and embedding: how well each tells the fingers apart;
+    identity: how unique, consistent and diverse these are.
     """
 
     form: str
@@ -70,6 +72,7 @@ class DatasetFigures:
     judges: JudgeFigures | None
     bozorth3: MatchFigures | None
     embedding: MatchFigures | None
+    identity: IdentityFigures | None = None
     realism: Realism | None = None
     privacy: Privacy | None = None
 
@@ -285,6 +288,7 @@ def _figures(
         judges=judge_figures(records),
         bozorth3=bozorth3.figures if bozorth3 else None,
         embedding=embedding.figures if embedding else None,
+        identity=identity_figures(records, bozorth3.scores if bozorth3 else None),
     )
 
 

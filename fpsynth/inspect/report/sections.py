@@ -12,6 +12,7 @@ from fpsynth.inspect.measure.figures import (
     Quartiles,
     TruthFigures,
 )
+from fpsynth.inspect.measure.identity import IdentityFigures
 from fpsynth.inspect.measure.privacy import Privacy
 from fpsynth.inspect.measure.realism import Beside, Realism
 from fpsynth.inspect.measure.shares import ColumnShares
@@ -30,6 +31,7 @@ def dataset_sections(figures: DatasetFigures) -> list[Section]:
         Section("Gate, when it was made", list(_gate(figures.gate))),
         Section(_judged_by(figures.judges), [*_judges(figures.judges), *_matching(figures.bozorth3)]),
         Section("Fingers told apart by fpsynth's embedding", list(_matching(figures.embedding))),
+        Section("Identities: unique, consistent, diverse", list(_identity(figures.identity))),
         *_realism(figures.realism),
         Section("Against the training images", list(_privacy(figures.privacy))),
     ]
@@ -127,6 +129,23 @@ def _matching(figures: MatchFigures | None) -> Lines:
     if figures is not None:
         yield from _scores(figures.scores)
         yield "fingers without match", str(figures.lone)
+
+
+def _identity(figures: IdentityFigures | None) -> Lines:
+    if figures is None:
+        return
+    for matcher, told in figures.matchers.items():
+        yield f"by {matcher}", f"from {told.threshold:g}; {told.false_match:.2g} of {told.non_mated} non-mated pairs"
+        if unique := told.uniqueness:
+            on = f"{unique.identities}" + ("" if unique.identities == unique.of else f" of {unique.of}")
+            yield "  uniqueness", f"{unique.value:.1%} of {on} identities"
+        if same := told.consistency:
+            yield "  consistency", f"{same.value:.1%} of {same.images} images"
+    if spread := figures.diversity:
+        yield (
+            "diversity",
+            f"{spread.value:.1%} of the looks, mean of {spread.fingers} fingers (k = {spread.neighbours})",
+        )
 
 
 def _scores(scores: ScoreFigures) -> Lines:
