@@ -29,25 +29,25 @@ def test_a_cover_keeps_what_is_far_from_all_that_is_kept():
 
 def test_vectors_with_a_planted_duplicate():
     eye, owner = np.repeat(np.eye(8), 3, axis=0), np.repeat(np.arange(8), 3)
-    told = by_vectors(eye, owner, NONE, 0.8)
+    told = by_vectors(eye, owner, NONE)
     assert (told.uniqueness.value, told.consistency.value) == (1.0, 1.0)
     assert (told.uniqueness.identities, told.consistency.images) == (8, 24)
     eye[owner == 5] = eye[owner == 2]
-    told = by_vectors(eye, owner, np.array([0.1, 0.9, 0.8, 0.2]), 0.8)
+    told = by_vectors(eye, owner, np.array([0.1, 0.95, 0.85, 0.2]))
     assert (told.uniqueness.value, told.consistency.value) == (7 / 8, 1.0)
-    assert (told.false_match, told.non_mated) == (0.5, 4)
+    assert (told.uniqueness.false_match, told.consistency.false_match, told.non_mated) == (0.25, 0.5, 4)
 
 
 def test_vectors_of_mislabelled_images():
     """Images of other fingers match nothing of their own; the others still do, two to one (a cosine of .89)."""
     eye, owner = np.repeat(np.eye(5), 4, axis=0), np.repeat(np.arange(5), 4)
     eye[0], eye[7] = np.eye(5)[3], np.eye(5)[4]
-    told = by_vectors(eye, owner, NONE, 0.82)
+    told = by_vectors(eye, owner, NONE)
     assert told.consistency.value == 18 / 20 and told.uniqueness.value == 1.0
 
 
 def test_single_images_tell_of_uniqueness_alone():
-    told = by_vectors(np.eye(4), np.arange(4), NONE, 0.8)
+    told = by_vectors(np.eye(4), np.arange(4), NONE)
     assert told.uniqueness.value == 1.0 and told.consistency is None
 
 
@@ -59,7 +59,7 @@ def test_scores_with_a_duplicate_and_a_mislabelled_image():
     told = by_scores(scores(mated, other, owner), 40)
     assert (told.uniqueness.value, told.uniqueness.identities, told.uniqueness.of) == (3 / 4, 4, 4)
     assert (told.consistency.value, told.consistency.images) == (6 / 8, 8)
-    assert told.false_match == float(f"{1 / 24:.3g}")
+    assert told.uniqueness.false_match == float(f"{1 / 24:.3g}")
 
 
 def test_scores_stand_on_identities_that_were_all_compared():

@@ -102,7 +102,7 @@ def _matching(figures: MatchFigures | None) -> Object:
 def _identity(figures: IdentityFigures | None) -> Object:
     if figures is None:
         return {}
-    told = {name: _filled(asdict(own)) for name, own in figures.matchers.items()}
+    told: Object = {name: _filled(asdict(own)) for name, own in figures.matchers.items()}
     return told | _filled({"diversity": figures.diversity and asdict(figures.diversity)})
 
 

@@ -18,24 +18,34 @@ from fpsynth.inspect.measure.suspects import BOZORTH3, COSINE
 
 NEIGHBOURS = 3
 """The ball about an image reaches to so many-th of its finger's other images: diversity needs one image more."""
+NEAR = 0.9
+"""Cosine of two identities' representatives from which they are one: single prints are further apart (COSINE), and of
+canonical prints of virtual fingers about one pair in a million is as alike (fpsynth.embedding.rates)."""
 FINGERS, OTHERS = 200, 2000
 """At most so many fingers, and of other fingers' images at most so many for each, tell of diversity."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Uniqueness:
-    """The share kept of the identities that it stands on, and how many there are."""
+    """The share kept of the identities that it stands on, and how many there are.
+
+    false_match: of the dataset's non-mated pairs of images that were compared, the share at or above the threshold.
+    """
 
     value: float
+    threshold: float
+    false_match: float
     identities: int
     of: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Consistency:
-    """The share of so many images that match their own identity."""
+    """The share of so many images that match their own identity; false_match as in Uniqueness."""
 
     value: float
+    threshold: float
+    false_match: float
     images: int
 
 
@@ -50,10 +60,8 @@ class Diversity:
 
 @dataclass(frozen=True, kw_only=True)
 class MatcherIdentities:
-    """What a matcher says. false_match: of the dataset's non_mated pairs of images, the share at or above threshold."""
+    """What a matcher says; non_mated: the pairs of images that false match rates are shares of."""
 
-    threshold: float
-    false_match: float
     non_mated: int
     uniqueness: Uniqueness | None
     consistency: Consistency | None
@@ -74,30 +82,31 @@ def identity_figures(records: Sequence[Record], bozorth3: Scores | None) -> Iden
         return None
     pairs, owner = draw_pairs([r.identity for r in described])
     vectors = identities(described)
-    matchers = {COSINE.name: by_vectors(vectors, owner, cosines(vectors, pairs.non_mated), COSINE.match)}
+    matchers = {COSINE.name: by_vectors(vectors, owner, cosines(vectors, pairs.non_mated))}
     if bozorth3 is not None:
-        matchers[BOZORTH3.name] = by_scores(bozorth3, BOZORTH3.match)
+        matchers[BOZORTH3.name] = by_scores(bozorth3)
     return IdentityFigures(matchers, diversity(textures(described), owner))
 
 
-def by_vectors(vectors: np.ndarray, owner: np.ndarray, non_mated: np.ndarray, threshold: float) -> MatcherIdentities:
-    """By unit vectors (n, d) of images; owner (n,): each image's identity, 0, 1, ... in their order."""
+def by_vectors(vectors: np.ndarray, owner: np.ndarray, non_mated: np.ndarray) -> MatcherIdentities:
+    """By unit vectors (n, d) of images; owner (n,): each image's identity, 0, 1, ... in their order.
+
+    An identity's representative is the mean of its vectors; an image is compared with that of the others.
+    """
     sums = np.zeros((int(owner.max()) + 1, vectors.shape[1]))
     np.add.at(sums, owner, vectors)
-    kept = cover(_unit(sums), threshold)
+    kept = cover(_unit(sums), NEAR)
     shared = np.bincount(owner)[owner] > 1
     others = _unit(sums[owner[shared]] - vectors[shared])
     own = (others * vectors[shared]).sum(1)
     return MatcherIdentities(
-        threshold=threshold,
-        false_match=_false(non_mated, threshold),
         non_mated=len(non_mated),
-        uniqueness=Uniqueness(_rounded(len(kept) / len(sums)), len(sums), len(sums)),
-        consistency=Consistency(_rounded(float((own >= threshold).mean())), len(own)) if len(own) else None,
+        uniqueness=_uniqueness(kept, len(sums), len(sums), NEAR, non_mated),
+        consistency=_consistency(own, COSINE.match, non_mated),
     )
 
 
-def by_scores(scores: Scores, threshold: float) -> MatcherIdentities:
+def by_scores(scores: Scores, threshold: float = BOZORTH3.match) -> MatcherIdentities:
     """By the scores that there are. Uniqueness stands on identities each two of which have been compared, in images of
     theirs, and is told where these are at least half; two are alike where a pair of their images scores the threshold.
 
@@ -111,14 +120,30 @@ def by_scores(scores: Scores, threshold: float) -> MatcherIdentities:
         for image in pair:
             best[image] = max(best.get(image, -np.inf), score)
     told = 2 * len(stands) >= len(partners)
-    matching = np.array([score >= threshold for score in best.values()])
+    other = scores.non_mated
     return MatcherIdentities(
-        threshold=threshold,
-        false_match=_false(scores.non_mated, threshold),
-        non_mated=len(scores.non_mated),
-        uniqueness=Uniqueness(_rounded(len(kept) / len(stands)), len(stands), len(partners)) if told else None,
-        consistency=Consistency(_rounded(float(matching.mean())), len(matching)) if len(matching) else None,
+        non_mated=len(other),
+        uniqueness=_uniqueness(kept, len(stands), len(partners), threshold, other) if told else None,
+        consistency=_consistency(np.array(list(best.values())), threshold, other),
     )
+
+
+def _uniqueness(kept: Sequence[int], stands: int, of: int, threshold: float, non_mated: np.ndarray) -> Uniqueness:
+    return Uniqueness(
+        value=_rounded(len(kept) / stands),
+        threshold=float(threshold),
+        false_match=_false(non_mated, threshold),
+        identities=stands,
+        of=of,
+    )
+
+
+def _consistency(own: np.ndarray, threshold: float, non_mated: np.ndarray) -> Consistency | None:
+    """own (n,): how well each image matches its identity."""
+    if not len(own):
+        return None
+    value, false = _rounded(float((own >= threshold).mean())), _false(non_mated, threshold)
+    return Consistency(value=value, threshold=float(threshold), false_match=false, images=len(own))
 
 
 def cover(vectors: np.ndarray, threshold: float) -> list[int]:

@@ -135,12 +135,13 @@ def _identity(figures: IdentityFigures | None) -> Lines:
     if figures is None:
         return
     for matcher, told in figures.matchers.items():
-        yield f"by {matcher}", f"from {told.threshold:g}; {told.false_match:.2g} of {told.non_mated} non-mated pairs"
         if unique := told.uniqueness:
             on = f"{unique.identities}" + ("" if unique.identities == unique.of else f" of {unique.of}")
-            yield "  uniqueness", f"{unique.value:.1%} of {on} identities"
+            yield f"uniqueness, {matcher}", f"{unique.value:.1%} of {on} identities"
+            yield "  apart below", f"{unique.threshold:g} (false match rate {unique.false_match:.2g})"
         if same := told.consistency:
-            yield "  consistency", f"{same.value:.1%} of {same.images} images"
+            yield f"consistency, {matcher}", f"{same.value:.1%} of {same.images} images"
+            yield "  a match from", f"{same.threshold:g} (false match rate {same.false_match:.2g})"
     if spread := figures.diversity:
         yield (
             "diversity",
