@@ -61,13 +61,23 @@ def test_fingers_impressions_and_patterns_of_a_labelled_dataset(
     recipe = looked(build(tmp_path / "o"), tmp_path / "out.yaml")
     assert (recipe.identities, recipe.impressions) == (6, 3)
     assert recipe.finger.pattern == {"whorl": 1.0} and recipe.prompt.sensor == {"optical": 1.0}
-    assert "too few pairs" in (tmp_path / "out.yaml").read_text()
+    assert "too few pairs of whole" in (tmp_path / "out.yaml").read_text()
 
 
 def test_resolutions_that_a_recipe_cannot_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     constant().install(monkeypatch)
     recipe = looked(stranger(tmp_path / "f", 6, 400), tmp_path / "out.yaml", ppi=2000)
     assert (recipe.image.width, recipe.image.ppi) == (128, 500)
+
+
+def test_slots_that_the_reader_hardly_reads_stay_as_usual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = constant(quality="very poor", skin="wet", pressure="firm")
+    reader.accuracy = 0.45
+    reader.install(monkeypatch)
+    recipe = looked(stranger(tmp_path / "f", 6), tmp_path / "out.yaml")
+    assert recipe.prompt.quality == {"very poor": 1.0}  # 0.45 is much of five words, and little of three
+    assert recipe.prompt.skin == {"normal": 1.0} and recipe.prompt.pressure is None
+    assert "pressure is left as usual: only 45%" in (tmp_path / "out.yaml").read_text()
 
 
 @pytest.mark.parametrize(("variation", "poor"), [(0.5, 0.0), (1.0, 0.0), (1.5, 0.0), (1.0, 1.0), (1.5, 1.0)])

@@ -17,6 +17,10 @@ LEAST = 5
 """Images that have to be readable."""
 SURE = 0.8
 """Of a slot that belongs to the identity, shares are estimated where so many held-out renders are read rightly."""
+SKILL = 0.25
+"""Of the way from guessing (0) to reading every held-out render rightly (1): with less, a slot stays as usual."""
+PIECES = ("partial", "latent")
+"""Acquisitions that show a piece of the finger: two such images are alike only where the pieces overlap."""
 MULTIPLE, SMALLEST, LARGEST, USUAL_PPI = 64, 64, 2048, 500
 LEAST_PPI, MOST_PPI = 250, 1000
 
@@ -40,6 +44,7 @@ class Portrait:
     labelled    whether the dataset says which images are of the same finger; else each is taken for a finger of its own
     accuracy    slot -> share of held-out renders that the reader reads rightly
     shares      slot -> word -> share; slots that cannot be told are left out
+    unread      slots that the reader hardly reads
     variation   None where it cannot be told
     """
 
@@ -51,6 +56,7 @@ class Portrait:
     size: Size
     accuracy: Mapping[str, float]
     shares: Mapping[str, Mapping[str, Share]]
+    unread: tuple[str, ...]
     variation: Variation | None
 
 
@@ -59,7 +65,9 @@ def portray(records: Sequence[Record]) -> Portrait:
     facts, read = _readable(records)
     each = Counter(record.identity for record in records)
     labelled = 1 < len(each) < len(records)
-    shares = _all_shares(read, facts, np.array([r.identity for r in read]) if labelled else np.arange(len(read)))
+    tables = {slot: told for slot, told in probabilities(read, facts).items() if _skill(facts, slot) >= SKILL}
+    owner = np.array([record.identity for record in read]) if labelled else np.arange(len(read))
+    shares = _all_shares(tables, facts, owner)
     return Portrait(
         images=len(read),
         reader=facts.digest,
@@ -69,7 +77,8 @@ def portray(records: Sequence[Record]) -> Portrait:
         size=_size(records),
         accuracy=facts.accuracy,
         shares=shares,
-        variation=fitted(read, _poor(shares.get("quality", {}))) if labelled else None,
+        unread=tuple(slot for slot in facts.words if slot not in tables),
+        variation=fitted(_whole(read, facts), _poor(shares.get("quality", {}))) if labelled else None,
     )
 
 
@@ -84,9 +93,22 @@ def _readable(records: Sequence[Record]) -> tuple[Known, list[Record]]:
     return facts, read
 
 
-def _all_shares(records: Sequence[Record], facts: Known, owner: np.ndarray) -> dict[str, dict[str, Share]]:
+def _skill(facts: Known, slot: str) -> float:
+    chance = 1 / len(facts.words[slot])
+    return (facts.accuracy[slot] - chance) / (1 - chance)
+
+
+def _whole(records: Sequence[Record], facts: Known) -> list[Record]:
+    """The images that do not read as a piece of a finger."""
+    table = probabilities(records, facts).get("acquisition")
+    if table is None:
+        return list(records)
+    words = said(table, facts.words["acquisition"])
+    return [record for record, word in zip(records, words, strict=True) if word not in PIECES]
+
+
+def _all_shares(tables: Mapping[str, np.ndarray], facts: Known, owner: np.ndarray) -> dict[str, dict[str, Share]]:
     """Slot -> estimated shares; owner (n,): whose finger each image shows."""
-    tables = probabilities(records, facts)
     shares: dict[str, dict[str, Share]] = {}
     for slot, told in tables.items():
         if SLOTS[slot].draw is None:

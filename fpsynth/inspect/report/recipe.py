@@ -19,6 +19,7 @@ def recipe_text(portrait: Portrait, command: str) -> str:
         *_part("finger", _finger(portrait)),
         *_part("capture", [*_slots(portrait, "capture"), *_variation(portrait)]),
         *_part("prompt", _slots(portrait, "prompt")),
+        *_unread(portrait),
         "# For the renders of virtual sensors, tens of images a second and without diffusion, in place of the model's:",
         "# sampling: {model: virtual}",
     ]
@@ -30,8 +31,8 @@ def _head(portrait: Portrait, command: str) -> Iterator[str]:
     yield HEAD
     yield f"# command: {command}"
     yield f"# images:  {portrait.images}, read by the reader {portrait.reader[:16]}"
-    yield f"# Beside a share stands the 95 % interval that other {others} would give (bootstrap). It does not hold"
-    yield "# what the reader gets wrong of all prints of a kind: how often it reads renders rightly stands beside the slot."
+    yield f"# Beside a share stands the 95 % interval that other {others} would give (bootstrap). It knows"
+    yield "# nothing of what the reader gets wrong: how often it reads unseen renders rightly stands beside the slot."
 
 
 def _numbers(portrait: Portrait) -> Iterator[str]:
@@ -68,6 +69,12 @@ def _slots(portrait: Portrait, part: str) -> Iterator[str]:
             yield from (f"  {line}" for line in _shares(shares))
 
 
+def _unread(portrait: Portrait) -> Iterator[str]:
+    for slot in portrait.unread:
+        if slot != "pattern":
+            yield f"# {slot} is left as usual: only {portrait.accuracy[slot]:.0%} of renders are read rightly"
+
+
 def _shares(shares: Mapping[str, Share]) -> Iterator[str]:
     for word, share in whole(shares).items():
         told = shares[word]
@@ -77,8 +84,8 @@ def _shares(shares: Mapping[str, Share]) -> Iterator[str]:
 def _variation(portrait: Portrait) -> Iterator[str]:
     told = portrait.variation
     if told is None:
-        yield "variation: 1.0   # as usual: there are too few pairs of images of the same finger to tell"
+        yield "variation: 1.0   # as usual: there are too few pairs of whole images of the same finger to tell"
         return
-    yield f"# {told.pairs} pairs of images of the same finger are, by fpsynth's embedding, as alike as plain optical"
-    yield "# renders of 512 x 512 pixels at this variation"
+    yield f"# {told.pairs} pairs of whole images of the same finger are, by fpsynth's embedding, as alike as"
+    yield "# plain optical renders of 512 x 512 pixels at this variation"
     yield f"variation: {told.value:.2f}   # {told.low:.2f} to {told.high:.2f}"

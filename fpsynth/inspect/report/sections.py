@@ -154,7 +154,7 @@ def _reading(reading: ReadingFigures | None) -> Lines:
 
 
 def _agreement(told: SlotRead) -> str:
-    return f"{told.agreement:.1%} of {told.asked} images (at best about {told.accuracy:.1%}: renders never seen)"
+    return f"{told.agreement:.1%} of {told.asked} images ({told.accuracy:.1%} of renders never seen)"
 
 
 SPACES = {"embedding": "Texture", "nfiq2": "NFIQ2's measures", "minutiae": "Minutiae"}
