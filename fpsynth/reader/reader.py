@@ -17,8 +17,6 @@ from fpsynth.reader.bundled import CONFIG, WEIGHTS, default_reader
 from fpsynth.reader.network import MULTIPLE, ReaderNetwork
 
 PPI = 500
-SMALLEST = 64
-"""Pixels: smaller images are set into the middle of one of this size."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,11 @@ class Reader:
 
 
 def placed(image: np.ndarray, ppi: float) -> np.ndarray:
-    """A grey image at 500 ppi, its border repeated until both sides are multiples of 32."""
+    """A grey image at 500 ppi, its border repeated until both sides are multiples of 64."""
     if ppi != PPI:
         how = cv2.INTER_AREA if ppi > PPI else cv2.INTER_CUBIC
         image = cv2.resize(image, None, fx=PPI / ppi, fy=PPI / ppi, interpolation=how)
-    more = [max(SMALLEST, -(-side // MULTIPLE) * MULTIPLE) - side for side in image.shape]
+    more = [-side % MULTIPLE for side in image.shape]
     before = [extra // 2 for extra in more]
     sides = zip(before, (extra - half for extra, half in zip(more, before, strict=True)), strict=True)
     return np.pad(image, list(sides), mode="edge")
