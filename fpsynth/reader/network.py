@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 CELL = 4
 """Pixels along a side of the blocks that the first layer sees as one."""
-MULTIPLE = 64
+MULTIPLE = 32
 """Pixels: sides of the images must be multiples of it."""
-STEM, WIDTHS, HIDDEN = 32, (64, 64, 96, 128), 96
+WIDTHS = (64, 128, 128)
 GROUPS = 8
 WAVES = 16
 """Sines and cosines by which the noise is told."""
@@ -53,7 +53,7 @@ class Block(nn.Module):
 class ReaderNetwork(nn.Module):
     """words: slot -> its words, in the order of the scores.
 
-    At four scales the means and deviations of the channels over the image are kept: what a texture is, and how much of
+    At three scales the means and deviations of the channels over the image are kept: what a texture is, and how much of
     the image has it.
     """
 
@@ -62,23 +62,19 @@ class ReaderNetwork(nn.Module):
         self.sizes = {slot: len(own) for slot, own in words.items()}
         told = 4 * WAVES
         self.noise = nn.Sequential(nn.Linear(2 * WAVES, told), nn.SiLU())
-        self.stem = nn.Sequential(nn.Conv2d(CELL * CELL, STEM, 3, 1, 1), nn.SiLU())
-        entering = [STEM, *WIDTHS[:-1]]
+        entering = [CELL * CELL, *WIDTHS[:-1]]
         self.downs = nn.ModuleList(nn.Conv2d(i, o, 3, 2, 1) for i, o in zip(entering, WIDTHS, strict=True))
         self.blocks = nn.ModuleList(Block(width, told) for width in WIDTHS)
-        self.head = nn.Sequential(
-            nn.Linear(2 * sum(WIDTHS), HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, sum(self.sizes.values()))
-        )
+        self.head = nn.Linear(2 * sum(WIDTHS), sum(self.sizes.values()))
 
     def forward(self, images: Tensor, angle: Tensor) -> dict[str, Tensor]:
         """images (B, 1, H, W) in about [-1, 1], angle (B,) radians, 0 for a clean image -> slot -> scores (B, words).
 
         The softmax of the scores is the probability of the words.
         """
-        dtype = next(self.stem.parameters()).dtype
+        dtype = self.head.weight.dtype
         told, seen = self.noise(_waves(angle).to(dtype)), []
-        blocks = F.pixel_unshuffle(images.to(dtype), CELL).contiguous(memory_format=torch.channels_last)
-        x = self.stem(blocks)
+        x = F.pixel_unshuffle(images.to(dtype), CELL).contiguous(memory_format=torch.channels_last)
         for down, block in zip(self.downs, self.blocks, strict=True):
             x = block(down(x), told)
             seen += [x.mean((2, 3)), x.float().std((2, 3), unbiased=False).to(dtype)]

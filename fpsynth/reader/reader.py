@@ -63,7 +63,7 @@ class Reader:
 
 
 def placed(image: np.ndarray, ppi: float) -> np.ndarray:
-    """A grey image at 500 ppi, its border repeated until both sides are multiples of 64."""
+    """A grey image at 500 ppi, its border repeated until both sides are multiples of 32."""
     if ppi != PPI:
         how = cv2.INTER_AREA if ppi > PPI else cv2.INTER_CUBIC
         image = cv2.resize(image, None, fx=PPI / ppi, fy=PPI / ppi, interpolation=how)

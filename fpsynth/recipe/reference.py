@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from fpsynth.recipe.schema import Recipe, absent_word
-from fpsynth.recipe.types import OneOf, as_shares
+from fpsynth.recipe.types import OneOf, Share
 
 HEAD = """# The recipe
 
@@ -109,9 +109,8 @@ def _value(annotation: Any, metadata: list[Any]) -> str:
     if NoneType in get_args(annotation):
         return _value(options[0], metadata) + ("" if absent_word(metadata) else ", or `null`")
     if get_origin(annotation) is dict:
-        if any(getattr(item, "func", None) is as_shares for item in metadata):
-            return f"shares of {_value(options[0], [])}"
-        return f"`{{slot: value}}`, each value {_value(options[1], [])}"
+        keys = _value(options[0], [])
+        return f"shares of {keys}" if options[1] == Share else f"{keys}: {_value(options[1], [])} each"
     if get_origin(annotation) is tuple:
         return f"a list of {_value(options[0], [])}"
     return _simple(annotation) + _limits(metadata)

@@ -92,6 +92,29 @@ def test_the_recipes_that_people_copy_are_sound(path):
         ("style: {images: [recipe.yaml]}", "5:18: style.images[0]: recipe.yaml is not an image that can be read"),
         ("style: {images: ['*.tif']}", "5:18: style.images[0]: no file matches *.tif"),
         ("style: {per_image: 2}", "5:20: style.per_image: 2 of each image, but style.images names 0"),
+        ("style: {context: nope.png}", "5:18: style.context[0]: no file nope.png"),
+        (
+            "sampling: {guide: {quality: 2}}",
+            "5:19: sampling.guide: needs the model itself (sampling.student: none) and at least 10 "
+            "steps (sampling.steps)",
+        ),
+        (
+            "sampling: {student: none, steps: 9, guide: {quality: 2}}",
+            "5:44: sampling.guide: needs the model itself (sampling.student: none) and at least 10 "
+            "steps (sampling.steps)",
+        ),
+        (
+            "sampling: {student: none, steps: 12, guide: {qualty: 2}}",
+            "5:46: sampling.guide.qualty: unknown word 'qualty' (did you mean quality?)",
+        ),
+        (
+            "sampling: {student: none, steps: 12, guide: {surface: 2}}",
+            "5:55: sampling.guide.surface: prompt.surface is null: there is no word to guide towards",
+        ),
+        (
+            "sampling: {student: none, steps: 12, guide: {skin: -1}}",
+            "5:52: sampling.guide.skin: must be at least 0, not -1",
+        ),
         ("sampling: {model: nowhere}", "5:19: sampling.model: no directory nowhere (or one of: default, virtual)"),
         ("sampling: {model: .}", "5:19: sampling.model: . is not a model directory (no model_index.json)"),
         ("name: ../x", "5:7: name: must be letters, digits, '.', '_' and '-', and start with a letter or digit"),

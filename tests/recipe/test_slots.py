@@ -11,8 +11,8 @@ from fpsynth.recipe.schema import Recipe, shares_of
 from fpsynth.recipe.types import OneOf
 from fpsynth.slots import SLOTS
 
-NO_SLOT = {("finger", "position")}
-"""Shares of words that are not said of an image."""
+NO_SLOT = {("finger", "position"), ("sampling", "guide")}
+"""Mappings that are no shares of words said of an image."""
 
 
 def vocabularies(annotation: Any) -> Iterator[OneOf]:

@@ -90,14 +90,20 @@ def _require_torchmetrics() -> None:
 
 
 def _judged(ours: Sequence[Record], real: Sequence[Record]) -> dict[str, Distances]:
+    mine, theirs = quality_points(ours, real)
+    return {
+        "nfiq2": _distances_in(NFIQ2, _cloud(ours, mine), _cloud(real, theirs)),
+        "minutiae": _distances_in(MINUTIAE, _cloud(ours, pair_histograms(ours)), _cloud(real, pair_histograms(real))),
+    }
+
+
+def quality_points(ours: Sequence[Record], real: Sequence[Record]) -> tuple[np.ndarray, np.ndarray]:
+    """NFIQ2's measures (n, d) of both sides, all of them judged, z-scored by the second side and clipped."""
     names = sorted(real[0].judged.features) if real[0].judged else []
     raw = [measures(own, names) for own in (ours, real)]
     centre, scale = raw[1].mean(0), raw[1].std(0) + 1e-9
-    quality = [np.clip((x - centre) / scale, -CLIP, CLIP) for x in raw]
-    return {
-        "nfiq2": _distances_in(NFIQ2, _cloud(ours, quality[0]), _cloud(real, quality[1])),
-        "minutiae": _distances_in(MINUTIAE, _cloud(ours, pair_histograms(ours)), _cloud(real, pair_histograms(real))),
-    }
+    mine, theirs = (np.clip((x - centre) / scale, -CLIP, CLIP) for x in raw)
+    return mine, theirs
 
 
 def _cloud(records: Sequence[Record], points: np.ndarray) -> Cloud:

@@ -59,7 +59,7 @@ def draw_images(
 
 
 def placed(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """A crop near the middle of each; of every other image pixel by pixel, else a little larger or smaller."""
+    """(B, C, side, side): a crop near the middle of each; every other one a little larger or smaller."""
     count = len(images)
     scale = 1 + ZOOM * _spread(generator, count) * (torch.rand(count, generator=generator) < 0.5)
     room = (SIZE - side * scale).clamp_min(0) / 2
@@ -67,7 +67,7 @@ def placed(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
     theta = torch.zeros(count, 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = side * scale / SIZE
     theta[:, :, 2] = away * 2 / SIZE
-    grid = F.affine_grid(theta, [count, 1, side, side], align_corners=False)
+    grid = F.affine_grid(theta, [count, images.shape[1], side, side], align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 

@@ -1,0 +1,1 @@
+"""The knobs of a model, one file each: settings made by real runs, and measured."""
