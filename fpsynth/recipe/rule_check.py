@@ -1,6 +1,6 @@
 """Rules that cannot be followed, rules that never matter, and words that cannot be said of one print."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError
 from itertools import pairwise
 from types import NoneType
@@ -12,7 +12,7 @@ from fpsynth.recipe.finding import Finding
 from fpsynth.recipe.rules import Wanted, holds, joint, order, wanted
 from fpsynth.recipe.schema import Recipe, Rule, shares_of
 from fpsynth.recipe.types import OneOf
-from fpsynth.slots import CLASHES, SLOTS, Clash
+from fpsynth.slots import CLASHES, SLOTS, Clash, Words
 
 LEAST = 1e-9
 """A share below it is what rounding leaves."""
@@ -135,31 +135,23 @@ def having(slot: str, word: str) -> str:
 
 def _idle(want: Wanted) -> Iterator[Finding]:
     """Rules that hold for no row, and rules that later ones always win against."""
+    slots = tuple(dict.fromkeys(slot for rule in want.rules for slot in rule.when))
+    possible = [dict(zip(slots, words, strict=True)) for words, chance in joint(want, slots).items() if chance > 0]
     for number, rule in enumerate(want.rules):
-        if not _matched(want, [rule]):
-            yield _never(want, number, rule)
-            continue
-        for slot in rule.then:
+        held = [said for said in possible if holds(rule, said)]
+        if not held:
+            yield _never(possible, number, rule)
+        for slot in rule.then if held else ():
             later = [other for other in want.rules[number + 1 :] if slot in other.then]
-            if later and not _matched(want, [rule], later):
+            if all(any(holds(other, said) for other in later) for said in held):
                 text = "later rules win wherever this one holds: it has no effect"
                 yield Finding(("rules", number, "then", slot), text, fatal=False)
 
 
-def _matched(want: Wanted, all_of: list[Rule], none_of: list[Rule] | None = None) -> bool:
-    """Whether rows come up for which all of some rules hold, and none of others."""
-    others = none_of or []
-    slots = tuple(dict.fromkeys(slot for rule in [*all_of, *others] for slot in rule.when))
-    rows = (dict(zip(slots, state, strict=True)) for state, chance in joint(want, slots).items() if chance > 0)
-    return any(
-        all(holds(rule, said) for rule in all_of) and not any(holds(rule, said) for rule in others) for said in rows
-    )
-
-
-def _never(want: Wanted, number: int, rule: Rule) -> Finding:
+def _never(possible: Sequence[Words], number: int, rule: Rule) -> Finding:
     """Which of the `when` words never come up, or that they never do so together."""
     for slot, words in rule.when.items():
-        if not any(joint(want, [slot]).get((word,)) for word in words):
+        if not any(said[slot] in words for said in possible):
             text = f"{' or '.join(words)} never comes up: the rule has no effect"
             return Finding(("rules", number, "when", slot), text, fatal=False)
     return Finding(("rules", number, "when"), "never come up together: the rule has no effect", fatal=False)
