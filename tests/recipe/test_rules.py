@@ -109,19 +109,6 @@ def test_a_rule_that_gives_the_same_shares_changes_nothing(plain):
     assert rows(made([same])) == plain
 
 
-def test_a_slot_has_the_words_of_its_last_decider_whatever_the_order_of_the_table(monkeypatch, ruled):
-    turned = dict(reversed(SLOTS.items()))
-    for name in list(SLOTS):
-        monkeypatch.delitem(SLOTS, name)
-    for name, slot in turned.items():
-        monkeypatch.setitem(SLOTS, name, slot)
-    assert [row.words for row in rows(replace_count(made(RULES), 50))] == [row.words for row in ruled[:400]]
-
-
-def replace_count(recipe: Recipe, identities: int) -> Recipe:
-    return recipe.model_copy(update={"identities": identities})
-
-
 def test_the_expected_shares_are_those_of_the_rows(ruled):
     want = wanted(made(RULES), class_shares(0))
     for slots in [("quality",), ("sensor", "acquisition"), ("pressure", "skin", "surface")]:
