@@ -121,11 +121,13 @@ def preview(
 
 @app.command(
     epilog="Examples:\n\nfpsynth inspect out/ --sheet sheet.png\n\nfpsynth inspect recipes/quickstart.yaml --json"
+    "\n\nfpsynth inspect images/ --recipe like-them.yaml"
 )
 def inspect(
     path: Annotated[Path, typer.Argument(help="a dataset, a recipe or a model directory")],
     sheet: Annotated[Path | None, typer.Option(help="write a contact sheet of a dataset (PNG)")] = None,
     html: Annotated[Path | None, typer.Option(help="write a report")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="write a recipe that makes prints like these")] = None,
     against: Annotated[Path | None, typer.Option(help="a second dataset to set beside it")] = None,
     reference: Annotated[Path | None, typer.Option(help="a folder of real images to compare with")] = None,
     training: Annotated[Path | None, typer.Option(help="images that the model was trained on: any repeated?")] = None,
@@ -145,6 +147,7 @@ def inspect(
         judges=judges,
         html=html,
         sheet=sheet,
+        recipe=recipe,
         against=against,
         reference=reference,
         training=training,

@@ -33,6 +33,7 @@ def to_json(figures: DatasetFigures) -> Object:
         "gate": _gate(figures.gate),
         "judges": _judges(figures.judges) | _matching(figures.bozorth3),
         "embedding": _matching(figures.embedding),
+        "reading": {} if figures.reading is None else asdict(figures.reading),
     }
     if figures.realism is not None:
         told["realism"] = asdict(figures.realism)

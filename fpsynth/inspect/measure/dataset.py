@@ -31,6 +31,7 @@ from fpsynth.inspect.measure.figures import (
 )
 from fpsynth.inspect.measure.matching import Scores
 from fpsynth.inspect.measure.privacy import Privacy, privacy
+from fpsynth.inspect.measure.reading import ReadingFigures, reading_figures
 from fpsynth.inspect.measure.realism import Realism, realism
 from fpsynth.inspect.measure.record import Record
 from fpsynth.inspect.measure.scan import Progress, Scan, Task, cache_folder, scan_all
@@ -57,7 +58,8 @@ class Depth:
 class DatasetFigures:
     """All figures of a dataset. None: there is nothing to tell, or nobody asked.
 
-    form: its file format; ours: made by fpsynth; bozorth3 and embedding: how well each tells the fingers apart.
+    form: its file format; ours: made by fpsynth; bozorth3 and embedding: how well each tells the fingers apart;
+    reading: what the words of the slots are by the looks of the images.
     """
 
     form: str
@@ -70,6 +72,7 @@ class DatasetFigures:
     judges: JudgeFigures | None
     bozorth3: MatchFigures | None
     embedding: MatchFigures | None
+    reading: ReadingFigures | None
     realism: Realism | None = None
     privacy: Privacy | None = None
 
@@ -285,6 +288,7 @@ def _figures(
         judges=judge_figures(records),
         bozorth3=bozorth3.figures if bozorth3 else None,
         embedding=embedding.figures if embedding else None,
+        reading=reading_figures(records),
     )
 
 
