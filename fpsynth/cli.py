@@ -168,7 +168,7 @@ def inspect(
     "fpsynth train denoiser recipes/train/denoiser.yaml --device cuda --set loop.steps=20000"
 )
 def train(
-    stage: Annotated[str, typer.Argument(help="bank, autoencoder, denoiser, adapters or embedding")],
+    stage: Annotated[str, typer.Argument(help="bank, autoencoder, denoiser, adapters, embedding or reader")],
     recipe: RecipePath,
     out: RunFolder = None,
     set_: Overrides = None,
@@ -176,7 +176,7 @@ def train(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a stage of a model, or the embedding. The same command again takes up a run that was cut off."""
+    """Train a stage of a model, the embedding or the reader. The same command again takes up a run that was cut off."""
     from fpsynth.training import run
 
     order = run.Order(recipe=recipe, overrides=tuple(set_ or ()), out=out, device=device)
