@@ -121,11 +121,13 @@ def preview(
 
 @app.command(
     epilog="Examples:\n\nfpsynth inspect out/ --sheet sheet.png\n\nfpsynth inspect recipes/quickstart.yaml --json"
+    "\n\nfpsynth inspect images/ --recipe like-them.yaml"
 )
 def inspect(
     path: Annotated[Path, typer.Argument(help="a dataset, a recipe or a model directory")],
     sheet: Annotated[Path | None, typer.Option(help="write a contact sheet of a dataset (PNG)")] = None,
     html: Annotated[Path | None, typer.Option(help="write a report")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="write a recipe that makes prints like these")] = None,
     against: Annotated[Path | None, typer.Option(help="a second dataset to set beside it")] = None,
     reference: Annotated[Path | None, typer.Option(help="a folder of real images to compare with")] = None,
     training: Annotated[Path | None, typer.Option(help="images that the model was trained on: any repeated?")] = None,
@@ -145,6 +147,7 @@ def inspect(
         judges=judges,
         html=html,
         sheet=sheet,
+        recipe=recipe,
         against=against,
         reference=reference,
         training=training,
@@ -165,7 +168,7 @@ def inspect(
     "fpsynth train denoiser recipes/train/denoiser.yaml --device cuda --set loop.steps=20000"
 )
 def train(
-    stage: Annotated[str, typer.Argument(help="bank, autoencoder, denoiser, adapters or embedding")],
+    stage: Annotated[str, typer.Argument(help="bank, autoencoder, denoiser, adapters, embedding or reader")],
     recipe: RecipePath,
     out: RunFolder = None,
     set_: Overrides = None,
@@ -173,7 +176,7 @@ def train(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a stage of a model, or the embedding. The same command again takes up a run that was cut off."""
+    """Train a stage of a model, the embedding or the reader. The same command again takes up a run that was cut off."""
     from fpsynth.training import run
 
     order = run.Order(recipe=recipe, overrides=tuple(set_ or ()), out=out, device=device)

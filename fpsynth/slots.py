@@ -78,6 +78,31 @@ SLOTS: Final[dict[str, Slot]] = {
 """In the order in which a prompt says them."""
 
 
+@dataclass(frozen=True)
+class Clash:
+    """Words that cannot be said of one print: slot -> its words. The first slot is the one to change."""
+
+    words: Mapping[str, tuple[str, ...]]
+    why: str
+
+
+CLASHES: Final[tuple[Clash, ...]] = (
+    Clash(
+        {"sensor": ("latent",), "acquisition": ("plain", "rolled", "partial", "slap")},
+        "a latent print is left behind, not taken (acquisition latent)",
+    ),
+    Clash(
+        {"acquisition": ("latent",), "sensor": ("optical", "capacitive", "thermal", "ink", "contactless")},
+        "a print that is left behind meets no such device (sensor latent)",
+    ),
+    Clash(
+        {"pressure": ("light", "normal", "firm"), "sensor": ("contactless",)},
+        "a finger before a camera presses on nothing",
+    ),
+)
+"""Recipes that ask for them are followed, and their authors told."""
+
+
 def words_of(slot: str) -> tuple[str, ...]:
     """The vocabulary of a slot."""
     return SLOTS[slot].words

@@ -94,5 +94,5 @@ def test_the_plan_says_what_was_read(recipe, monkeypatch):
 
 def test_an_image_that_cannot_be_read_is_named(recipe, tmp_path):
     (tmp_path / "no.png").write_bytes(b"no image")
-    with pytest.raises(UserError, match=r"recipe.yaml:3:\d+: style.context.1: .*no.png is not an image"):
+    with pytest.raises(UserError, match=r"recipe.yaml:3:\d+: style.context\[1\]: .*no.png is not an image"):
         load_recipe(recipe("[dark1.png, no.png]"))

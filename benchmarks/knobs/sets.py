@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +77,6 @@ class Seen:
         found = match(self.records, comparer(DEPTH, None))
         return None if found is None else found.figures.scores
 
-    def part(self, slot: str, word: str) -> "Seen":
-        """The images that were asked to show a word."""
-        chosen = [k for k, own in enumerate(self.words(slot)) if own == word]
-        return Seen([self.records[k] for k in chosen], [self.images[k] for k in chosen], self.reader)
-
 
 def distance(ours: Seen, others: Seen) -> float:
     """Energy distance in NFIQ2's measures, scaled by the others'."""
@@ -110,7 +107,8 @@ class Bench:
         folder, recipe = self.work / name, self.work / f"{name}.yaml"
         recipe.parent.mkdir(parents=True, exist_ok=True)
         recipe.write_text(json.dumps(self._recipe(identities, impressions, parts)), encoding="utf-8")
-        generate(Order(recipe=recipe, out=folder), Console("quiet"))
+        with redirect_stdout(StringIO()):
+            generate(Order(recipe=recipe, out=folder), Console("quiet"))
         return self.look(folder)
 
     def twin(self, name: str, identities: int, impressions: int = 1, **parts: Mapping[str, Any]) -> Seen:

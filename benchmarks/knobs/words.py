@@ -1,6 +1,7 @@
 """Words: do the pictures read as the words, do quality words order NFIQ2, is each sensor nearest to its own kind?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -8,6 +9,8 @@ from scipy.stats import spearmanr
 from fpsynth.slots import words_of
 from knobs.sets import Bench, Knob, Seen, distance, even, percent
 
+Sets = Mapping[str, Seen]
+"""Word -> the set that was asked to show it."""
 SAID = ("sensor", "quality", "skin", "pressure")
 
 
@@ -39,65 +42,72 @@ def _agreement(bench: Bench) -> Knob:
     )
 
 
+def _by_word(bench: Bench, slot: str, words: Sequence[str], count: int, virtual: bool, **prompt: Any) -> Sets:
+    """A set for every word, all of the same fingers in the same captures."""
+    make = bench.twin if virtual else bench.make
+    return {word: make(f"{slot}-{word.replace(' ', '-')}", count, prompt={**prompt, slot: word}) for word in words}
+
+
 def _quality(bench: Bench) -> Knob:
     """Optical prints of normal skin over the five quality words."""
-    asked = {"prompt": {"quality": even(words_of("quality"))}}
-    model, twin = (make("quality", bench.count(125), **asked) for make in (bench.make, bench.twin))
-    order = words_of("quality")
-    means = [[float(np.mean(one.part("quality", word).nfiq2)) for word in order] for one in (model, twin)]
-    ranks = [_rank_correlation(one) for one in (model, twin)]
+    order, count = words_of("quality"), bench.count(25)
+    model, twin = (_by_word(bench, "quality", order, count, virtual) for virtual in (False, True))
+    means = [[float(np.mean(one.nfiq2)) for one in own.values()] for own in (model, twin)]
     rows = [
-        (name, *(f"{mean:.1f}" for mean in own), f"{rank:.2f}", percent(one.agreement("quality")))
-        for name, own, rank, one in zip(("model", "virtual"), means, ranks, (model, twin), strict=True)
+        (name, *(f"{mean:.1f}" for mean in own), f"{_rank_correlation(sets):.2f}", percent(_read(sets, "quality")))
+        for name, own, sets in zip(("model", "virtual renders"), means, (model, twin), strict=True)
     ]
     return Knob(
         "quality",
-        f"NFIQ2 by quality word, optical ({len(model.images)} images)",
+        f"NFIQ2 by quality word, optical ({count} images a word)",
         ("", *order, "Spearman", "read as asked"),
         rows,
         axis="mean NFIQ2",
         at=order,
-        pictures=[(word, model.part("quality", word).images[0]) for word in order],
+        pictures=[(word, one.images[0]) for word, one in model.items()],
         curves=dict(zip(("model", "virtual renders"), means, strict=True)),
     )
 
 
-def _rank_correlation(seen: Seen) -> float:
+def _read(sets: Sets, slot: str) -> float:
+    return float(np.mean([one.agreement(slot) for one in sets.values()]))
+
+
+def _rank_correlation(sets: Sets) -> float:
     """Spearman's, of quality words (from the worst) and NFIQ2."""
-    order = words_of("quality")[::-1]
-    ranked = [(order.index(str(r.words["quality"])), r.judged.nfiq2) for r in seen.scored if r.judged is not None]
+    ranked = [(place, score) for place, one in enumerate(reversed(sets.values())) for score in one.nfiq2]
     return float(spearmanr(*zip(*ranked, strict=True)).statistic)
 
 
 def _sensors(bench: Bench) -> Iterator[Knob]:
     """Each sensor word against the renders of each, and against real prints."""
-    kinds = [word for word in words_of("sensor") if word != "latent"]
-    asked = {"prompt": {"sensor": even(kinds), "quality": even(("excellent", "good", "fair"))}}
-    model, twin = (make("sensors", bench.count(200), **asked) for make in (bench.make, bench.twin))
-    others = {word: twin.part("sensor", word) for word in kinds}
-    others |= {f"real {name}": bench.look(folder) for name, folder in bench.references.items()}
-    table = [[distance(model.part("sensor", word), other) for other in others.values()] for word in kinds]
-    nearest = [list(others)[int(np.argmin(row[: len(kinds)]))] for row in table]
+    kinds, count = [word for word in words_of("sensor") if word != "latent"], bench.count(40)
+    mix = {"quality": even(("excellent", "good", "fair"))}
+    model, twin = (_by_word(bench, "sensor", kinds, count, virtual, **mix) for virtual in (False, True))
+    real = {f"real {name}": bench.look(folder) for name, folder in bench.references.items()}
+    table = {word: [distance(one, other) for other in (*twin.values(), *real.values())] for word, one in model.items()}
     yield Knob(
         "sensors",
-        f"Energy distance of each sensor word to virtual renders of each ({len(model.images)} images)",
-        ("asked for", *others, "nearest render", "read as asked"),
+        f"Energy distance of each sensor word to virtual renders of each, and to real prints ({count} images a word)",
+        ("asked for", *twin, *real, "nearest render", "read as asked"),
         [
-            (word, *(f"{d:.1f}" for d in row), near, percent(model.part("sensor", word).agreement("sensor")))
-            for word, row, near in zip(kinds, table, nearest, strict=True)
+            (
+                word,
+                *(f"{d:.1f}" for d in own),
+                kinds[int(np.argmin(own[: len(kinds)]))],
+                percent(model[word].agreement("sensor")),
+            )
+            for word, own in table.items()
         ],
         axis="energy distance to the renders of the same word",
         at=kinds,
-        pictures=[(word, model.part("sensor", word).images[0]) for word in kinds],
-        curves={"model": [table[k][k] for k in range(len(kinds))]},
+        pictures=[(word, one.images[0]) for word, one in model.items()],
+        curves={"model": [table[word][place] for place, word in enumerate(kinds)]},
     )
-    if bench.references:
+    if real:
         yield Knob(
             "sensors-virtual",
-            "The same distances of the virtual renders themselves to real prints",
-            ("rendered", *(f"real {name}" for name in bench.references)),
-            [
-                (word, *(f"{distance(others[word], others[f'real {name}']):.1f}" for name in bench.references))
-                for word in kinds
-            ],
+            "Energy distance of the virtual renders themselves to real prints",
+            ("rendered", *real),
+            [(word, *(f"{distance(one, other):.1f}" for other in real.values())) for word, one in twin.items()],
         )

@@ -1,14 +1,14 @@
 """What the schema's types cannot say of a recipe: files that must exist, and keys that must agree with each other."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 
 from fpsynth.minutiae.fmr import MIN_RESOLUTION
 from fpsynth.model_folder import INDEX, Knows, knows, own_sampler, students
-from fpsynth.recipe.document import Loc
-from fpsynth.recipe.schema import PromptPart, Recipe, SamplingPart, shares_of
+from fpsynth.recipe.finding import Finding
+from fpsynth.recipe.rule_check import asked_words, askings, check_rules, having
+from fpsynth.recipe.schema import Recipe, SamplingPart
 from fpsynth.recipe.styles import StyleProblem, style_paths
 from fpsynth.recipe.types import nearest
 from fpsynth.slots import SLOTS, spoken_slots
@@ -18,19 +18,11 @@ GUIDED_STEPS = 10
 """Least steps in which a gradient moves an image little by little."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Something to tell about a recipe; fatal: it cannot be followed."""
-
-    loc: Loc
-    text: str
-    fatal: bool = True
-
-
 def check(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     """Everything that is wrong or surprising; relative paths start at folder."""
     yield from _finger(recipe)
-    yield from _prompt(recipe.prompt, recipe.sampling.virtual)
+    yield from _prompt(recipe)
+    yield from check_rules(recipe)
     yield from _impossible(recipe)
     yield from _model(recipe, folder)
     yield from _noise(recipe, folder)
@@ -54,7 +46,8 @@ def _finger(recipe: Recipe) -> Iterator[Finding]:
         yield Finding(("identities",), text, fatal=False)
 
 
-def _prompt(prompt: PromptPart, virtual: bool) -> Iterator[Finding]:
+def _prompt(recipe: Recipe) -> Iterator[Finding]:
+    prompt, virtual = recipe.prompt, recipe.sampling.virtual
     if virtual and prompt.sensor is None:
         yield Finding(("prompt", "sensor"), "a virtual render needs a sensor")
     if virtual and prompt.text is not None:
@@ -73,23 +66,19 @@ def _prompt(prompt: PromptPart, virtual: bool) -> Iterator[Finding]:
         if slot not in known:
             hint = nearest(slot, known) or f": one of {', '.join(known)}"
             yield Finding(("prompt", "text"), f"unknown slot {{{slot}}}{hint}")
-        elif getattr(prompt, slot, "") is None:
+        elif getattr(prompt, slot, "") is None and not asked_words(recipe, slot):
             yield Finding(("prompt", "text"), f"asks for {{{slot}}}, but prompt.{slot} is null")
 
 
 def _impossible(recipe: Recipe) -> Iterator[Finding]:
     """Words that none of the recipe's sensors can have: they are left open in every row."""
-    sensors: list[str | None] = [*_asked(shares_of(recipe, "sensor"))] or [None]
+    sensors: list[str | None] = [*asked_words(recipe, "sensor")] or [None]
     for name, slot in SLOTS.items():
-        for word in _asked(shares_of(recipe, name)):
-            if not any(slot.allowed(word, sensor) for sensor in sensors):
-                having = " or ".join(sensor for sensor, words in slot.only.items() if word in words)
-                text = f"{word} is left out: only {having} prints have it, and prompt.sensor asks for none"
-                yield Finding((slot.part, name), text, fatal=False)
-
-
-def _asked(shares: Mapping[str, float] | None) -> list[str]:
-    return [word for word, share in (shares or {}).items() if share > 0]
+        for loc, words in askings(recipe, name):
+            for word in words:
+                if not any(slot.allowed(word, sensor) for sensor in sensors):
+                    left = f"{word} is left out: only {having(name, word)} prints have it"
+                    yield Finding(loc, f"{left}, and prompt.sensor asks for none", fatal=False)
 
 
 def _noise(recipe: Recipe, folder: Path) -> Iterator[Finding]:
@@ -119,7 +108,7 @@ def _guide(recipe: Recipe) -> Iterator[Finding]:
         text = f"needs the model itself (sampling.student: none) and at least {GUIDED_STEPS} steps (sampling.steps)"
         yield Finding(("sampling", "guide"), text)
     for slot in sampling.guide:
-        if shares_of(recipe, slot) is None and slot != "pattern":
+        if not asked_words(recipe, slot) and slot != "pattern":
             text = f"{SLOTS[slot].part}.{slot} is null: there is no word to guide towards"
             yield Finding(("sampling", "guide", slot), text)
 
@@ -165,10 +154,10 @@ def _unseen(recipe: Recipe, known: Knows) -> Iterator[Finding]:
         yield Finding(("image", "ppi"), f"the model never saw prints at {image.ppi} ppi", fatal=False)
     for name, slot in SLOTS.items():
         words = known.slots.get(name)
-        strange = [w for w in _asked(shares_of(recipe, name)) if known.slots and w not in (words or ())]
-        if strange and slot.phrase:
-            text = f"the model never saw {', '.join(strange)}"
-            yield Finding((slot.part, name), text, fatal=False)
+        for loc, asked in askings(recipe, name):
+            strange = [word for word in asked if known.slots and word not in (words or ())]
+            if strange and slot.phrase:
+                yield Finding(loc, f"the model never saw {', '.join(strange)}", fatal=False)
 
 
 def _styles(recipe: Recipe, folder: Path) -> Iterator[Finding]:

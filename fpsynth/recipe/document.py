@@ -44,8 +44,12 @@ class Document:
 
     def line(self, loc: Loc, text: str, of_key: bool = False) -> str:
         """``recipe.yaml:6:5: sampling.steps: text``."""
-        name = ".".join(map(str, loc))
-        return f"{self.place(loc, of_key)}: {name}: {text}" if name else f"{self.place(loc)}: {text}"
+        return f"{self.place(loc, of_key)}: {named(loc)}: {text}" if loc else f"{self.place(loc)}: {text}"
+
+
+def named(loc: Loc) -> str:
+    """``sampling.steps``, ``rules[1].then``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
 
 
 def read_document(path: Path, overrides: Sequence[str] = ()) -> Document:

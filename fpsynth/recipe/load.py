@@ -49,10 +49,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     document = read_document(path, overrides)
     recipe = validate(document, Recipe)
     findings = list(check(recipe, path.parent))
-    fatal = [document.line(finding.loc, finding.text) for finding in findings if finding.fatal]
+    fatal = [finding.line(document) for finding in findings if finding.fatal]
     if fatal:
         raise UserError("\n".join(fatal))
-    notices = tuple(document.line(finding.loc, finding.text) for finding in findings)
+    notices = tuple(finding.line(document) for finding in findings)
     return LoadedRecipe(_settled(recipe, path.parent), path.parent.absolute(), notices)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpsynth.recipe.classes import class_shares
+from fpsynth.recipe.rules import order, ruled
 from fpsynth.recipe.schema import Recipe, shares_of
 from fpsynth.recipe.spread import pick, pick_or_none, spread
 from fpsynth.rng import Stream, generator
@@ -155,12 +156,14 @@ def plan_row(recipe: Recipe, who: IdentityPlan, impression: int, styles: int = 0
 
 
 def _words(recipe: Recipe, who: IdentityPlan, draws: np.ndarray) -> Words:
-    """The identity's pattern class and the drawn words, where the row's sensor can have them."""
+    """The identity's pattern class and the drawn words, as the rules and the row's sensor have them."""
     said: dict[str, str | None] = {"pattern": who.pattern}
-    for name, slot in SLOTS.items():
+    for name in order(recipe.rules):
+        slot = SLOTS[name]
         if slot.draw is not None:
-            said[name] = pick_or_none(shares_of(recipe, name), draws[slot.draw])
-    return {name: slot.allowed(said[name], said["sensor"]) for name, slot in SLOTS.items()}
+            shares = ruled(shares_of(recipe, name), recipe.rules, name, said)
+            said[name] = slot.allowed(pick_or_none(shares, draws[slot.draw]), said.get("sensor"))
+    return {name: said[name] for name in SLOTS}
 
 
 def _styles(recipe: Recipe, who: IdentityPlan, impression: int, count: int) -> tuple[int, ...]:

@@ -21,8 +21,28 @@ anything is written. `--set sampling.steps=8` replaces a value (dotted key, YAML
 
 **Shares.** Where the table says *shares*, a value is either a word, or `{word: share, ...}`. The shares must sum to 1
 (rounding to three digits is forgiven). Patterns, finger positions and splits are dealt out evenly, so that even few
-identities keep to their shares; the words of an impression are drawn independently. A surface is said of latent and
-ink prints alone (ink lies on card): with other sensors, or a word that the sensor cannot have, the row leaves it open.
+identities keep to their shares; the words of an impression are drawn independently, but for rules (below). A
+surface is said of latent and ink prints alone (ink lies on card): with other sensors, or a word that the sensor cannot
+have, the row leaves it open.
+
+**Rules.** Real attributes go together. A rule replaces the shares of its `then` slots in the rows that say what its
+`when` slots ask for:
+
+    rules:
+      - when: {acquisition: latent}
+        then: {sensor: latent, quality: {poor: 0.6, very poor: 0.4}}
+      - when: {sensor: [thermal, capacitive], skin: dry}
+        then: {pressure: {light: 0.3, normal: 0.7}}
+
+Here a row drawn as `latent` is of a latent sensor, and poor or very poor; a dry print by a thermal or capacitive sensor
+is lightly or normally pressed. All `when` slots must say the word, or one of the listed words; several rules may hold,
+and of those that set the same slot the last one wins. `then` takes a word, shares, or `null`: the slot is left open.
+`pattern` belongs to the identity and may stand in `when` alone. Slots may not decide each other in a circle (a sensor
+that limits its surfaces decides them too). Every slot keeps its own draw, a rule only says which shares the draw falls
+into: rows that no rule holds for stay as they are, to the byte. Two rules with the same `when` that set the same slot,
+and words that the rule's sensor cannot have, are mistakes; rules without effect, and words that do not go together in
+one print (a latent sensor in a plain capture, say), are told and followed. `fpsynth inspect` compares a dataset with
+the shares that come of the rules.
 
 **What stays.** An identity depends on `seed` and its number, an impression on `seed`, the identity and its number. With
 more identities the first ones stay as they are (with a model, images whose batch gains members may move by one grey

@@ -25,6 +25,7 @@ from fpsynth.recipe.types import (
     Sensor,
     Shares,
     Skin,
+    SlotName,
     Split,
     Strings,
     Surface,
@@ -213,6 +214,17 @@ class OutputPart(Part):
     )
 
 
+class Rule(Part):
+    """Where the words of some slots decide the shares of others."""
+
+    when: dict[SlotName, Annotated[Strings, Field(min_length=1)]] = Field(
+        min_length=1, description="what a row must say for the rule to hold: a word, or a list of which it says one"
+    )
+    then: dict[SlotName, Shares[str] | None] = Field(
+        min_length=1, description="the shares of other slots in these rows; `null` leaves a slot open"
+    )
+
+
 class Recipe(Part):
     """A whole recipe."""
 
@@ -229,6 +241,9 @@ class Recipe(Part):
     gate: Annotated[GatePart | None, absent_if("off")] = Field(default=GatePart(), description="or `off`")
     output: OutputPart = OutputPart()
     splits: Shares[Split] = Field(default={"train": 1.0}, description="shares of the subjects; nobody is in two splits")
+    rules: Annotated[tuple[Rule, ...], Field(strict=False)] = Field(
+        default=(), description="a list", exclude_if=lambda rules: not rules
+    )
 
     @field_serializer("gate", mode="wrap")
     def _off(self, gate: GatePart | None, handler: Any) -> Any:

@@ -27,10 +27,12 @@ def nearest(word: str, words: Iterable[str]) -> str:
 class OneOf:
     """Marks a string that must be a word of a closed vocabulary: one of these words, or of the slot of this name.
 
-    The table of slots is asked when a word is checked, so its words are those that it has then.
+    The table of slots is asked when a word is checked, so its words are those that it has then. called: what a
+    message calls them.
     """
 
     of: Collection[str] | str
+    called: str = "word"
 
     @property
     def words(self) -> Collection[str]:
@@ -49,11 +51,17 @@ class OneOf:
 
     def check(self, word: object) -> str:
         """The word itself, if it is one of ours."""
+        if told := self.problem(word):
+            raise PydanticCustomError("unknown_word", "{text}", {"text": told})
+        return str(word)
+
+    def problem(self, word: object) -> str | None:
+        """What is wrong with the word, if anything is."""
         words = self.words
         if word in words and isinstance(word, str):
-            return word
+            return None
         hint = nearest(str(word), words) or f": one of {', '.join(words)}"
-        raise PydanticCustomError("unknown_word", "{text}", {"text": f"unknown word {word!r}{hint}"})
+        return f"unknown {self.called} {word!r}{hint}"
 
 
 def as_shares(value: object) -> object:
@@ -117,4 +125,5 @@ Pixels = Annotated[int, Field(ge=64, le=2048), AfterValidator(multiple_of_64)]
 Strength = Annotated[float, Field(ge=0, le=100)]
 Guided = dict[Annotated[str, OneOf(SLOTS)], Strength]
 """{slot: strength}."""
+SlotName = Annotated[str, OneOf(SLOTS, "slot")]
 Strings = Annotated[tuple[str, ...], BeforeValidator(as_list), Field(strict=False)]

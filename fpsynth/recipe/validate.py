@@ -28,6 +28,7 @@ TEXTS = {
     "greater_than": "must be more than {gt:g}, not {input}",
     "less_than_equal": "must be at most {le:g}, not {input}",
     "less_than": "must be less than {lt:g}, not {input}",
+    "too_short": "must not be empty",
     "string_too_short": "must not be empty",
     "string_too_long": "must be at most {max_length} characters long",
 }
@@ -76,7 +77,8 @@ def _trimmed(data: Any, loc: Loc) -> Loc:
 def _keys(schema: Any, loc: Loc) -> list[str]:
     """The keys that the part of the schema at loc knows."""
     for part in loc:
-        schema = _model(schema.model_fields[str(part)].annotation)
+        if isinstance(part, str):
+            schema = _model(schema.model_fields[part].annotation)
     return list(schema.model_fields)
 
 

@@ -80,6 +80,13 @@ def test_recipes_check_it(recipe):
         load_recipe(recipe, ["prompt.age=null", "prompt.text=one {age} print"])
 
 
+def test_rules_set_it_and_ask_for_it(recipe):
+    rules = "[{when: {skin: normal}, then: {age: child}}, {when: {age: child}, then: {quality: fair}}]"
+    plan = make_plan(load_recipe(recipe, [f"rules={rules}"]).recipe)
+    found = {(row.words["age"], row.words["quality"]) for shard in plan.shards for row in plan.rows(shard)}
+    assert found == {("child", "fair")}
+
+
 def test_plans_count_it(recipe):
     facts = summary(make_plan(load_recipe(recipe).recipe))
     words = list(said(recipe).values())

@@ -10,6 +10,7 @@ import pytest
 from fpsynth.extractor.mindtct import available
 from fpsynth.inspect.look import Options, inspect_path
 from tests.inspect.population import build
+from tests.inspect.readers import constant
 
 pytest.importorskip("torchmetrics")
 KEYS = json.loads((Path(__file__).parent / "json_keys.json").read_text())
@@ -28,9 +29,11 @@ def keys(value: Any, path: str = "") -> Iterator[str]:
 @pytest.mark.parametrize(
     "judges", [pytest.param(True, marks=pytest.mark.skipif(not available(), reason="nbis")), False], ids=str
 )
-def test_keys_of_a_dataset(tmp_path: Path, judges: bool) -> None:
+def test_keys_of_a_dataset(tmp_path: Path, judges: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    constant().install(monkeypatch)
     root = build(tmp_path / "o")
     seen = inspect_path(root, Options(judges=judges, reference=root, training=root, workers=1, cache=False))
     told = json.loads(json.dumps(seen.figures))
+    told["reading"]["slots"] = {"sensor": told["reading"]["slots"]["sensor"]}
     told["shares"] = {"sensor": told["shares"]["sensor"]}  # all columns are alike
     assert list(keys(told)) == KEYS[str(judges)]

@@ -88,11 +88,11 @@ def test_the_recipes_that_people_copy_are_sound(path):
             "sampling: {steps: 4, shared_noise_steps: 5}",
             "5:42: sampling.shared_noise_steps: 5 is more than the 4 steps (sampling.steps)",
         ),
-        ("style: {images: nope.png}", "5:17: style.images.0: no file nope.png"),
-        ("style: {images: [recipe.yaml]}", "5:18: style.images.0: recipe.yaml is not an image that can be read"),
-        ("style: {images: ['*.tif']}", "5:18: style.images.0: no file matches *.tif"),
+        ("style: {images: nope.png}", "5:17: style.images[0]: no file nope.png"),
+        ("style: {images: [recipe.yaml]}", "5:18: style.images[0]: recipe.yaml is not an image that can be read"),
+        ("style: {images: ['*.tif']}", "5:18: style.images[0]: no file matches *.tif"),
         ("style: {per_image: 2}", "5:20: style.per_image: 2 of each image, but style.images names 0"),
-        ("style: {context: nope.png}", "5:18: style.context.0: no file nope.png"),
+        ("style: {context: nope.png}", "5:18: style.context[0]: no file nope.png"),
         (
             "sampling: {guide: {quality: 2}}",
             "5:19: sampling.guide: needs the model itself (sampling.student: none) and at least 10 "
@@ -255,7 +255,7 @@ def test_what_the_model_never_saw_is_told(recipe):
 def test_a_surface_that_no_sensor_can_have_is_a_notice(recipe, words, told):
     loaded = load_recipe(recipe(f"identities: 2\nimpressions: 2\nprompt: {{{words}}}\n"))
     line = f"recipe.yaml:3:19: prompt.surface: {told}, and prompt.sensor asks for none"
-    assert loaded.notices == ((line,) if told else ())
+    assert [notice for notice in loaded.notices if "surface" in notice] == ([line] if told else [])
 
 
 def test_styles_are_found_from_the_recipes_folder(tmp_path, monkeypatch):

@@ -80,7 +80,7 @@ def test_every_stage_has_a_recipe():
         ("denoise", "denoiser", "loop.steps=1", "unknown stage 'denoise'; stages are bank, autoencoder"),
         ("adapters", "denoiser", "loop.steps=1", "denoiser.yaml:2:8: stage: is 'denoiser', but the stage to run is"),
         ("denoiser", "denoiser", "loop.stepz=1", "--set loop.stepz=1: loop.stepz: unknown key (did you mean steps?)"),
-        ("denoiser", "denoiser", "network={kind: unet, widths: [64, 64, 100]}", "network.widths.2: "),
+        ("denoiser", "denoiser", "network={kind: unet, widths: [64, 64, 100]}", "network.widths[2]: "),
         ("denoiser", "denoiser", "autoencoder=nowhere", "nowhere: no autoencoder there; `fpsynth train autoencoder`"),
         ("denoiser", "denoiser", "crops.size=72", "multiple of 64"),
         ("denoiser", "denoiser", "loop.precision=fp16", "fp16 needs a CUDA device"),

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from fpsynth.inspect.look.dataset_json import to_json
+from fpsynth.inspect.look.portrait import check_target, write_recipe
 from fpsynth.inspect.look.result import Look, Options
 from fpsynth.inspect.measure.dataset import (
     Depth,
@@ -18,7 +19,9 @@ from fpsynth.inspect.report.sections import dataset_sections
 
 
 def look_at_dataset(path: Path, options: Options, progress: Any = None) -> Look:
-    """Measure the dataset, and write the sheet and the report that are asked for. Raises UserError where it cannot."""
+    """Measure the dataset, and write sheet, report and recipe where asked for. Raises UserError where it cannot."""
+    if options.recipe is not None:
+        check_target(options.recipe)
     depth = Depth(options.judges, options.limit, options.ppi, options.workers, options.cache)
     measured = measure_dataset(path, depth, progress)
     if options.reference is not None:
@@ -46,3 +49,5 @@ def _write(measured: Measured, options: Options) -> None:
         from fpsynth.inspect.report.html import write_report
 
         write_report(measured, options.html)
+    if options.recipe is not None:
+        write_recipe(measured, options, options.recipe)

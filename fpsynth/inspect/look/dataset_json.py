@@ -34,6 +34,7 @@ def to_json(figures: DatasetFigures) -> Object:
         "gate": _gate(figures.gate),
         "judges": _judges(figures.judges) | _matching(figures.bozorth3),
         "embedding": _matching(figures.embedding),
+        "reading": {} if figures.reading is None else asdict(figures.reading),
         "identity": _identity(figures.identity),
     }
     if figures.realism is not None:

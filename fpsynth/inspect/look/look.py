@@ -15,13 +15,20 @@ def inspect_path(path: Path, options: Options | None = None, progress: Any = Non
     if not path.exists():
         raise UserError(f"{path}: there is no such file or folder")
     if path.is_file() and path.suffix.lower() in RECIPES:
+        _images_wanted(path, options, "a recipe")
         from fpsynth.inspect.look.recipe import look_at_recipe
 
         return look_at_recipe(path)
     if (path / "model_index.json").exists():
+        _images_wanted(path, options, "a model")
         from fpsynth.inspect.look.model import look_at_model
 
         return look_at_model(path)
     from fpsynth.inspect.look.dataset import look_at_dataset
 
     return look_at_dataset(path, options, progress)
+
+
+def _images_wanted(path: Path, options: Options, what: str) -> None:
+    if options.recipe is not None:
+        raise UserError(f"--recipe: is written from images, and {path} is {what}")

@@ -17,13 +17,15 @@ class Options:
     """How to look, and what to write.
 
     judges: None for where they are installed. limit: images that are looked at in depth. ppi: of plain folders.
-    html: a report file. sheet: a contact sheet (PNG). against: a second dataset. reference: a folder of real images.
+    html: a report file. sheet: a contact sheet (PNG). recipe: a recipe that makes prints like these, to be written.
+    against: a second dataset. reference: a folder of real images.
     training: a folder of the images that the model was trained on.
     """
 
     judges: bool | None = None
     html: Path | None = None
     sheet: Path | None = None
+    recipe: Path | None = None
     against: Path | None = None
     reference: Path | None = None
     training: Path | None = None

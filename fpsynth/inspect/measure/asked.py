@@ -6,7 +6,9 @@ from typing import Any
 
 from fpsynth.inspect.measure.record import Record
 from fpsynth.recipe.classes import class_shares
-from fpsynth.slots import SLOTS, Slot
+from fpsynth.recipe.rules import Wanted, joint, order
+from fpsynth.recipe.schema import Rule
+from fpsynth.slots import SLOTS
 from fpsynth.vocabulary import FINGERS
 
 TINY = 1e-9
@@ -26,13 +28,41 @@ def recipe_of(manifest: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def asked_shares(recipe: Mapping[str, Any], records: Sequence[Record]) -> dict[str, dict[str, float]]:
-    """Shares by column and word. Natural pattern shares depend on the finger positions, so the records are asked."""
-    if not recipe:
+    """Shares by column and word, those of the rules included. What cannot be read asks for nothing.
+
+    Natural pattern shares depend on the finger positions, so the records are asked. So they are where the pattern
+    decides other words: all images of an identity have one, and few identities keep to its shares only roughly.
+    """
+    rules = _rules(recipe)
+    if not recipe or rules is None:
         return {}
-    asked = {name: shares for name, slot in SLOTS.items() if (shares := _shares(recipe, slot.part, name))}
-    asked.setdefault("pattern", _natural(records))
-    sensors = asked.get("sensor", {})
-    return {name: _with_other(shares, SLOTS[name], sensors) for name, shares in asked.items()}
+    shares: dict[str, dict[str, float] | None] = {
+        name: _shares(recipe, slot.part, name) or None for name, slot in SLOTS.items()
+    }
+    natural = shares["pattern"] or _natural(records)
+    want = Wanted(shares | {"pattern": _said(records) or natural}, rules)
+    asked = {name: _with_other(want, name) for name in SLOTS if name != "pattern" and _is_asked(want, name)}
+    return asked | ({"pattern": _with_other(Wanted({"pattern": natural}), "pattern")} if natural else {})
+
+
+def _rules(recipe: Mapping[str, Any]) -> tuple[Rule, ...] | None:
+    """The rules; None where they cannot be read or followed."""
+    try:
+        rules = tuple(Rule.model_validate(rule) for rule in recipe.get("rules") or ())
+        order(rules)
+    except (TypeError, ValueError):
+        return None
+    return rules
+
+
+def _is_asked(want: Wanted, name: str) -> bool:
+    return want.shares[name] is not None or any(rule.then.get(name) for rule in want.rules)
+
+
+def _said(records: Sequence[Record]) -> dict[str, float]:
+    """Shares of the patterns over the images."""
+    counts = Counter(word for record in records if (word := record.words.get("pattern")))
+    return {word: count / counts.total() for word, count in counts.items()}
 
 
 def _shares(recipe: Mapping[str, Any], part: str, key: str) -> dict[str, float]:
@@ -51,13 +81,12 @@ def _natural(records: Sequence[Record]) -> dict[str, float]:
     return dict(mean)
 
 
-def _with_other(shares: Mapping[str, float], slot: Slot, sensors: Mapping[str, float]) -> dict[str, float]:
-    """What is stored as nothing is `other`: words outside the vocabulary, and those that a row's sensor cannot have."""
-    known = {word: share * _said(word, slot, sensors) for word, share in shares.items() if word in slot.words}
-    other = sum(shares.values()) - sum(known.values())
+def _with_other(want: Wanted, name: str) -> dict[str, float]:
+    """What is stored as nothing is `other`: left open, outside the vocabulary, or not to be said of a row's sensor."""
+    given = [want.shares[name], *(rule.then.get(name) for rule in want.rules)]
+    known = {word: 0.0 for shares in given for word in shares or () if word in SLOTS[name].words}
+    for (word,), share in joint(want, [name]).items():
+        if word in known:
+            known[word] += share
+    other = 1 - sum(known.values())
     return known | ({"other": other} if other > TINY else {})
-
-
-def _said(word: str, slot: Slot, sensors: Mapping[str, float]) -> float:
-    """In which share of the images the word can stand, if it is drawn."""
-    return sum(share for sensor, share in sensors.items() if slot.allowed(word, sensor)) if slot.only else 1.0

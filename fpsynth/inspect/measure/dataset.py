@@ -32,6 +32,7 @@ from fpsynth.inspect.measure.figures import (
 from fpsynth.inspect.measure.identity import IdentityFigures, identity_figures
 from fpsynth.inspect.measure.matching import Scores
 from fpsynth.inspect.measure.privacy import Privacy, privacy
+from fpsynth.inspect.measure.reading import ReadingFigures, reading_figures
 from fpsynth.inspect.measure.realism import Realism, realism
 from fpsynth.inspect.measure.record import Record
 from fpsynth.inspect.measure.scan import Progress, Scan, Task, cache_folder, scan_all
@@ -59,6 +60,7 @@ class DatasetFigures:
     """All figures of a dataset. None: there is nothing to tell, or nobody asked.
 
     form: its file format; ours: made by fpsynth; bozorth3 and embedding: how well each tells the fingers apart;
+    reading: what the words of the slots are by the looks of the images.
     identity: how unique, consistent and diverse these are.
     """
 
@@ -72,6 +74,7 @@ class DatasetFigures:
     judges: JudgeFigures | None
     bozorth3: MatchFigures | None
     embedding: MatchFigures | None
+    reading: ReadingFigures | None
     identity: IdentityFigures | None = None
     realism: Realism | None = None
     privacy: Privacy | None = None
@@ -288,6 +291,7 @@ def _figures(
         judges=judge_figures(records),
         bozorth3=bozorth3.figures if bozorth3 else None,
         embedding=embedding.figures if embedding else None,
+        reading=reading_figures(records),
         identity=identity_figures(records, bozorth3.scores if bozorth3 else None),
     )
 

@@ -37,7 +37,10 @@ class Print:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
-    """One image. unit and number: where it came from. deep, print and judged are there for the images of the sample."""
+    """One image. unit and number: where it came from. Images of the sample have deep, print, read and judged.
+
+    read: what the reader says, see fpsynth.inspect.measure.reading.
+    """
 
     unit: int
     number: int
@@ -58,6 +61,7 @@ class Record:
     gate: Mapping[str, Any] | None = None
     deep: Deep | None = None
     print: Print | None = None
+    read: bytes | None = None
     judged: Judged | None = None
 
 
@@ -78,6 +82,8 @@ def to_json(record: Record) -> dict[str, Any]:
         content["judged"]["template"] = record.judged.template.hex()
     if record.print is not None:
         content["print"] = {name: vector.hex() for name, vector in content["print"].items()}
+    if record.read is not None:
+        content["read"] = record.read.hex()
     return content
 
 
@@ -91,5 +97,6 @@ def from_json(content: dict[str, Any], unit: int) -> Record:
     vectors = content["print"]
     described = None if vectors is None else Print(**{name: bytes.fromhex(v) for name, v in vectors.items()})
     words, gate = shared(content["words"]), content["gate"] and shared(content["gate"])
-    read = {"unit": unit, "words": words, "gate": gate, "judged": judged, "deep": deep, "print": described}
-    return Record(**{**content, **read})
+    said = None if content["read"] is None else bytes.fromhex(content["read"])
+    ready = {"unit": unit, "words": words, "gate": gate, "judged": judged, "deep": deep, "print": described}
+    return Record(**{**content, **ready, "read": said})

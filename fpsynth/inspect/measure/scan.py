@@ -21,10 +21,11 @@ from fpsynth.inspect.measure.fault import Fault, as_dict
 from fpsynth.inspect.measure.image import decode, deep, light
 from fpsynth.inspect.measure.judges import judge
 from fpsynth.inspect.measure.likeness import describe
+from fpsynth.inspect.measure.reading import known, read
 from fpsynth.inspect.measure.record import Record, from_json, shared, to_json
 from fpsynth.work import processes
 
-VERSION = 3
+VERSION = 4
 """Part of every cache key: raised when a figure is measured in another way."""
 SMALL = 48
 """Up to so many images no processes are started."""
@@ -81,9 +82,9 @@ def scan_unit(task: Task) -> Scan:
     """Look at a unit, or take what is known of it. A unit that cannot be read is a fault, not an exception."""
     try:
         digest = task.unit.digest()
-        known = _load(task, digest)
-        if known is not None:
-            return known
+        kept = _load(task, digest)
+        if kept is not None:
+            return kept
         scan = _look(task, digest)
     except (OSError, ValueError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())[:200]
@@ -127,6 +128,7 @@ def _record(task: Task, number: int, item: Item, image: Any) -> tuple[Record, li
         gate=item.gate and shared(item.gate),
         deep=deep(image, ppi) if chosen else None,
         print=describe(image, ppi) if chosen else None,
+        read=read(image, ppi) if chosen else None,
         judged=judge(task.extractor, image, ppi, item.minutiae) if chosen and task.extractor else None,
     )
     return record, list(check_item(item, facts))
@@ -141,7 +143,8 @@ def _cached(task: Task, digest: str) -> Path | None:
     if task.cache is None:
         return None
     sample = None if task.sample is None else sorted(task.sample)
-    how = [VERSION, bundled_digest(), sample, task.extractor, task.ppi]
+    facts = known()
+    how = [VERSION, bundled_digest(), facts and facts.digest, sample, task.extractor, task.ppi]
     key = json.dumps([digest, task.unit.name, task.unit.state, *how])
     return task.cache / f"{hashlib.sha256(key.encode()).hexdigest()}.json.z"
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from fpsynth.errors import UserError
 from fpsynth.inspect.measure.matching import Scores, det_curve, rates
+from fpsynth.inspect.measure.reading import ReadingFigures
 from fpsynth.inspect.measure.shares import ColumnShares
 
 ROOM = 5
@@ -75,18 +76,29 @@ def histogram(title: str, label: str, series: Mapping[str, Sequence[float]], bin
 
 def shares(title: str, told: ColumnShares) -> bytes:
     """Shares of words as bars, with a mark where the recipe wanted each."""
-    words = list(told.words.items())[:12]
+    words = [(word, own.share, own.asked) for word, own in list(told.words.items())[:12]]
+    return _bars(title, "% (orange: asked for)" if told.asked else "%", words)
+
+
+def agreement(reading: ReadingFigures) -> bytes:
+    """How often images read as asked for, slot by slot, with a mark where the reader is on its held-out renders."""
+    slots = [(name, own.agreement, own.accuracy) for name, own in reading.slots.items() if own.agreement is not None]
+    return _bars("Reads as asked for", "% of images (orange: of renders never seen)", slots)
+
+
+def _bars(title: str, label: str, rows: Sequence[tuple[str, float, float | None]]) -> bytes:
+    """Bars of (name, share, marked share or None)."""
 
     def draw(axes: Any) -> None:
-        places = np.arange(len(words))[::-1]
-        axes.barh(places, [100 * word.share for _, word in words], color=BLUE, height=0.62)
-        asked = [(p, 100 * w.asked) for p, (_, w) in zip(places, words, strict=True) if w.asked is not None]
-        if asked:
-            axes.plot([v for _, v in asked], [p for p, _ in asked], "|", color=ORANGE, markersize=14, markeredgewidth=3)
-        axes.set_ylim(min(-0.6, len(words) - ROOM - 0.4), len(words) - 0.4)
-        axes.set_yticks(places, [word.replace("_", " ") for word, _ in words])
+        places = np.arange(len(rows))[::-1]
+        axes.barh(places, [100 * share for _, share, _ in rows], color=BLUE, height=0.62)
+        marked = [(100 * mark, p) for p, (_, _, mark) in zip(places, rows, strict=True) if mark is not None]
+        if marked:
+            axes.plot(*zip(*marked, strict=True), "|", color=ORANGE, markersize=14, markeredgewidth=3)
+        axes.set_ylim(min(-0.6, len(rows) - ROOM - 0.4), len(rows) - 0.4)
+        axes.set_yticks(places, [name.replace("_", " ") for name, _, _ in rows])
 
-    return chart(title, "% (orange: asked for)" if told.asked else "%", draw)
+    return chart(title, label, draw)
 
 
 def score_histogram(scores: Scores, matcher: str) -> bytes:

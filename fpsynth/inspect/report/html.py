@@ -85,6 +85,8 @@ def _body(look: Measured) -> Iterator[str]:
         yield _cards([charts.score_histogram(look.scores, matcher), charts.det(look.scores)])
     if shares := {name: told for name, told in look.figures.shares.items() if len(told.words) > 1}:
         yield "<h2>Shares</h2>" + _cards(charts.shares(column, told) for column, told in shares.items())
+    if (reading := look.figures.reading) and any(told.agreement is not None for told in reading.slots.values()):
+        yield "<h2>Does the picture read as the words that were asked for</h2>" + _cards([charts.agreement(reading)])
     tables = "".join(_table(section) for section in dataset_sections(look.figures))
     yield f'<h2>All figures</h2><div class="tables">{tables}</div>'
     if look.recipe:

@@ -14,6 +14,7 @@ from fpsynth.inspect.measure.figures import (
 )
 from fpsynth.inspect.measure.identity import IdentityFigures
 from fpsynth.inspect.measure.privacy import Privacy
+from fpsynth.inspect.measure.reading import ReadingFigures, SlotRead
 from fpsynth.inspect.measure.realism import Beside, Realism
 from fpsynth.inspect.measure.shares import ColumnShares
 from fpsynth.inspect.report.section import Section
@@ -31,6 +32,7 @@ def dataset_sections(figures: DatasetFigures) -> list[Section]:
         Section("Gate, when it was made", list(_gate(figures.gate))),
         Section(_judged_by(figures.judges), [*_judges(figures.judges), *_matching(figures.bozorth3)]),
         Section("Fingers told apart by fpsynth's embedding", list(_matching(figures.embedding))),
+        Section("Words as fpsynth's reader reads them", list(_reading(figures.reading))),
         Section("Identities: unique, consistent, diverse", list(_identity(figures.identity))),
         *_realism(figures.realism),
         Section("Against the training images", list(_privacy(figures.privacy))),
@@ -158,6 +160,21 @@ def _scores(scores: ScoreFigures) -> Lines:
     yield "equal error rate", _interval(scores.eer)
     for far, rate in scores.tar.items():
         yield f"TAR at FAR {100 * far:g} %", _interval(rate)
+
+
+def _reading(reading: ReadingFigures | None) -> Lines:
+    if reading is None:
+        return
+    yield "images", str(reading.images)
+    for slot, told in reading.slots.items():
+        shares = ", ".join(f"{word.replace('_', ' ')} {share:.0%}" for word, share in told.shares.items())
+        yield slot, shares if told.images == reading.images else f"{shares} (of {told.images} images)"
+        if told.agreement is not None:
+            yield "  as asked for", _agreement(told)
+
+
+def _agreement(told: SlotRead) -> str:
+    return f"{told.agreement:.1%} of {told.asked} images ({told.accuracy:.1%} of renders never seen)"
 
 
 SPACES = {"embedding": "Texture", "nfiq2": "NFIQ2's measures", "minutiae": "Minutiae"}

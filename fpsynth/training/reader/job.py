@@ -14,7 +14,7 @@ from fpsynth.diffusion.schedule import stratified_times
 from fpsynth.errors import UserError
 from fpsynth.model_folder import default_model
 from fpsynth.reader.network import ReaderNetwork
-from fpsynth.reader.reader import Reader, load_reader, save_reader
+from fpsynth.reader.reader import Reader, save_reader
 from fpsynth.training.data import Bank, to_signed
 from fpsynth.training.loop import Learner, fast_group_norm, fit, step_generator
 from fpsynth.training.reader.lessons import OPEN, Shown, answers, draw_images, noisy, vocabulary
@@ -85,8 +85,6 @@ def run_reader(settings: ReaderSettings, bank: Bank, out: Path, device: str, con
     words = vocabulary(taught)
     torch.manual_seed(settings.loop.seed)
     network = ReaderNetwork(words)
-    if settings.start is not None:
-        network.load_state_dict(load_reader(settings.start).network.state_dict())
     fast_group_norm(network)
     fit(ReaderJob(network, words, bank, model, settings), settings.loop, out, device, console)
     counts = count_reading(network, words, bank, settings.held_out)
