@@ -1,5 +1,6 @@
 """finger.unique: fingers too near to earlier ones are refused, whoever works it out and however often."""
 
+import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from fpsynth.console import Console
+from fpsynth.embedding.rates import CANONICAL, false_match_rate
 from fpsynth.errors import UserError
 from fpsynth.generate import Order, generate, preview, show_plan
 from fpsynth.making import screen as module
@@ -211,6 +213,20 @@ def test_the_folder_of_another_dataset_is_refused_before_the_screen(folder, monk
     monkeypatch.setattr("fpsynth.making.screened.screen_identities", lambda *_: pytest.fail("it was screened"))
     with pytest.raises(UserError, match="another dataset"):
         make(folder, "made", "seed=6")
+
+
+def test_rates_are_those_of_the_table_and_fall():
+    rates = [false_match_rate(threshold) for threshold in np.linspace(0.01, 0.99, 99)]
+    assert all(a >= b for a, b in itertools.pairwise(rates))
+    assert all(false_match_rate(threshold) == pytest.approx(rate) for threshold, rate in CANONICAL)
+    assert false_match_rate(0.95) == CANONICAL[-1][1] and false_match_rate(-0.1) == 1
+
+
+@pytest.mark.parametrize("value", ["0", "1", "1.5", "near", "true"])
+def test_a_threshold_that_is_none_is_one_line_with_its_place(folder, value):
+    with pytest.raises(UserError, match=r"^--set finger\.unique=\S+ finger\.unique: must be[^\n]*$"):
+        make(folder, "none", f"finger.unique={value}")
+    assert not (folder / "none").exists()
 
 
 def test_dry_run_says_so(folder, capsys):

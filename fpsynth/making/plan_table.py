@@ -6,7 +6,7 @@ from typing import Any
 from fpsynth.console import Table, clock, size
 from fpsynth.embedding.rates import false_match_rate
 
-SECONDS_A_FINGER = 0.35
+SECONDS_A_FINGER = 0.4
 """To grow a finger, and to describe a print of it, on one core of a server processor."""
 
 
@@ -24,11 +24,8 @@ def plan_table(facts: Mapping[str, Any]) -> Table:
 
 
 def _screening(threshold: float, identities: int) -> str:
-    cost = clock(SECONDS_A_FINGER * identities)
-    rate = f"false match rate {false_match_rate(threshold):.1g}"
-    return (
-        f"identities will be screened: cosine below {threshold:g} ({rate}); about {cost} of one core before any image"
-    )
+    rate, cost = false_match_rate(threshold), clock(SECONDS_A_FINGER * identities)
+    return f"identities will be screened: cosine below {threshold:g} (false match rate {rate:.1g}); {cost} of one core"
 
 
 def _shares(counts: Mapping[str, int]) -> str:

@@ -19,8 +19,8 @@ from fpsynth.inspect.measure.suspects import BOZORTH3, COSINE
 NEIGHBOURS = 3
 """The ball about an image reaches to so many-th of its finger's other images: diversity needs one image more."""
 NEAR = 0.9
-"""Cosine of two identities' representatives from which they are one: single prints are further apart (COSINE), and of
-canonical prints of virtual fingers about one pair in a million is as alike (fpsynth.embedding.rates)."""
+"""Cosine of two identities' representatives from which they are one. Higher than COSINE.match: means of several prints
+lie nearer to each other than single prints (docs/evaluation-virtual.md)."""
 FINGERS, OTHERS = 200, 2000
 """At most so many fingers, and of other fingers' images at most so many for each, tell of diversity."""
 
