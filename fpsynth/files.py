@@ -31,6 +31,11 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def cache_folder(kind: str) -> Path:
+    """Where what can be worked out again is kept between runs."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fpsynth" / kind
+
+
 def leftovers(root: Path) -> Iterator[Path]:
     """Temporary files under root, of runs that were killed; by our names, for others may end so too."""
     return (path for path in root.rglob(f".*{SUFFIX}") if is_leftover(path))

@@ -42,11 +42,14 @@ def generate(order: Order, console: Console) -> bool:
     from fpsynth.dataset import DatasetWriter
     from fpsynth.making.job import settle
     from fpsynth.making.report import outcome, tell
+    from fpsynth.making.screened import screened
 
     start = time.monotonic()
     loaded = _read(order, console)
     plan = make_plan(loaded.recipe, len(loaded.styles))
     job = settle(loaded, plan, order.out or Path("out") / loaded.recipe.name, order.device, order.batch)
+    DatasetWriter(job.root, job.spec).any_missing(order.overwrite)
+    job = screened(job, loaded.recipe.identities, console)
     writer = DatasetWriter(job.root, job.spec)
     maker = _maker(order, job, plan, writer, console)
     writer.prepare(order.overwrite)
@@ -73,6 +76,7 @@ def preview(order: Order, count: int, console: Console) -> None:
     """
     from fpsynth.making.job import notes, settle
     from fpsynth.making.preview import first_rows, preview_table, write_preview
+    from fpsynth.making.screened import screened
     from fpsynth.making.shard import ShardMaker
 
     loaded = _read(order, console)
@@ -81,7 +85,8 @@ def preview(order: Order, count: int, console: Console) -> None:
     lines = first_rows(plan, count)
     for note in notes(loaded):
         console.note(note)
-    maker = ShardMaker(settle(loaded, plan, sheet, order.device, order.batch), plan)
+    job = screened(settle(loaded, plan, sheet, order.device, order.batch), len(lines), console)
+    maker = ShardMaker(job, plan)
     with console.progress(sum(map(len, lines)), "images") as progress:
         rows = list(maker.make([row for line in lines for row in line], progress.tick))
     write_preview(rows, len(lines[0]), sheet)

@@ -46,6 +46,19 @@ def processes(count: int) -> Iterator[Mapper]:
         yield pool.map
 
 
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """One thread of torch in this block, so that what it adds up is the same to the bit wherever it runs."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _one_thread() -> None:
     """The cores are taken by the other processes."""
     import cv2

@@ -26,7 +26,7 @@ data = datasets.load_dataset("path/to/this/folder")
 ```
 
 {shares}
-
+{notes}
 Files are listed with their digests in `manifest.json`.
 
 ## Recipe
@@ -80,6 +80,7 @@ def card(spec: DatasetSpec, tally: Tally, form: Format) -> str:
         identities=len(tally.identities),
         version=spec.provenance.get("fpsynth", ""),
         shares="\n".join(_shares(column, counts) for column, counts in tally.words.items() if counts.keys() - {OPEN}),
+        notes="".join(f"\n{note}\n" for note in spec.notes),
         recipe=spec.recipe.strip(),
     )
     return f"---\n{head.to_yaml()}\n---\n{body}"

@@ -33,7 +33,8 @@ class ShardPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
-    """splits: shards of each split, in order; provenance: what must be equal for a run to be taken up again."""
+    """splits: shards of each split, in order; provenance: what must be equal for a run to be taken up again; notes:
+    more that the card is to say."""
 
     name: str
     splits: Mapping[str, int]
@@ -41,6 +42,7 @@ class DatasetSpec:
     sidecars: tuple[str, ...] = ()
     provenance: Mapping[str, Fact] = field(default_factory=dict)
     recipe: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise UserError for names that could leave the folder, and for sidecars that nobody writes."""

@@ -1,7 +1,7 @@
 """What a run is settled on before anything is made: the means besides the recipe, and that it can be done at all."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from fpsynth.recipe.schema import VIRTUAL
 class Job:
     """All that a worker needs to make any shard; small enough to be sent.
 
-    root    of the dataset; absolute where the worker runs in another folder
-    device  where the renderer runs
-    batch   images drawn at once
+    root      of the dataset; absolute where the worker runs in another folder
+    device    where the renderer runs
+    batch     images drawn at once
+    attempts  by identity, which of its draws is its finger, where that is not the first (see making.screen)
     """
 
     loaded: LoadedRecipe
@@ -32,6 +33,7 @@ class Job:
     spec: DatasetSpec
     device: str
     batch: int
+    attempts: Mapping[int, int] = field(default_factory=dict)
 
 
 def settle(loaded: LoadedRecipe, plan: Plan, root: Path, device: str, batch: int | None) -> Job:

@@ -1,8 +1,9 @@
 """What an image is to show: a row of the plan, its finger's impression, and what a model is told of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import TypeVar
 
 from fpsynth.conditioning.conditions import Conditioning, Style
@@ -28,19 +29,25 @@ class Scene:
 class Scenes:
     """What scenes are built of, on the CPU whatever the model runs on: the truth is the same on every machine.
 
-    planes: names of the control planes that the renderer wants; styles: the recipe's style images, if it wants them.
-    Rows come identity by identity, so the last finger is kept.
+    planes: names of the control planes that the renderer wants; styles: the recipe's style images, if it wants them;
+    attempts: by identity, which of its draws is its finger, where that is not the first. Rows come identity by
+    identity, so the last finger is kept.
     """
 
-    def __init__(self, recipe: Recipe, planes: tuple[str, ...] = (), styles: Sequence[Style] = ()) -> None:
-        self.recipe, self.planes, self.styles = recipe, planes, styles
+    def __init__(
+        self,
+        recipe: Recipe,
+        planes: tuple[str, ...] = (),
+        styles: Sequence[Style] = (),
+        attempts: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
+        self.recipe, self.planes, self.styles, self.attempts = recipe, planes, styles, attempts
         self._last: tuple[IdentityPlan, Master] | None = None
 
     def grow(self, who: IdentityPlan) -> Master:
         """The identity's finger."""
         if self._last is None or self._last[0] != who:
-            rng = generator(self.recipe.seed, Stream.FINGER, who.identity)
-            self._last = who, make_finger(rng, who.pattern, who.finger)
+            self._last = who, grow(self.recipe.seed, who, self.attempts.get(who.identity, 0))
         return self._last[1]
 
     def take(self, finger: Master, row: RowPlan) -> Impression:
@@ -59,6 +66,11 @@ class Scenes:
             styles=tuple(self.styles[number] for number in row.styles) if self.styles else (),
             minutiae=impression.minutiae,
         )
+
+
+def grow(seed: int, who: IdentityPlan, attempt: int = 0) -> Master:
+    """A finger of the identity's class and position; every attempt is another one."""
+    return make_finger(generator(seed, Stream.FINGER, who.identity, attempt=attempt), who.pattern, who.finger)
 
 
 def batches(items: Iterable[T], count: int) -> Iterator[list[T]]:

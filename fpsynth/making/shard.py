@@ -19,7 +19,7 @@ class ShardMaker:
         self.plan = plan or make_plan(self.recipe, len(job.loaded.styles))
         self.writer = DatasetWriter(job.root, job.spec)
         self.renderer = open_renderer(job)
-        self.scenes = Scenes(self.recipe, self.renderer.planes, self.renderer.styles)
+        self.scenes = Scenes(self.recipe, self.renderer.planes, self.renderer.styles, job.attempts)
 
     def __call__(self, index: int, tick: Tick) -> int:
         """Write the shard of this index, whole or not at all. Returns its number of images."""

@@ -121,7 +121,10 @@ def _simple(annotation: Any) -> str:
 
 
 def _limits(metadata: list[Any]) -> str:
-    found = {name: getattr(item, name) for item in _flat(metadata) for name in ("ge", "le") if hasattr(item, name)}
+    limits = ("ge", "le", "gt", "lt")
+    found = {name: getattr(item, name) for item in _flat(metadata) for name in limits if hasattr(item, name)}
+    if {"gt", "lt"} <= set(found):
+        return f", more than {found['gt']}, less than {found['lt']}"
     if {"ge", "le"} <= set(found):
         return f", {found['ge']} to {found['le']}"
     return f", at least {found['ge']}" if "ge" in found else ""

@@ -77,6 +77,13 @@ class FingerPart(Part):
     position: Shares[Position] = Field(default={"unknown": 1.0}, description="which finger of the hand (ISO position)")
     ten_fingers: bool = Field(default=False, description="ten identities in a row are the ten fingers of one subject")
 
+    unique: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, absent_if("off")] = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="a finger whose print is as like an earlier identity's as this (cosine in fpsynth's embedding) is "
+        "refused and another one grown; docs/evaluation-virtual.md tells what the thresholds stand for",
+    )
+
     @field_serializer("pattern")
     def _natural(self, pattern: dict[str, float] | None) -> Any:
         return "natural" if pattern is None else pattern

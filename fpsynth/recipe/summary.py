@@ -13,6 +13,7 @@ BYTES_A_PIXEL = 0.25
 def summary(plan: Plan) -> dict[str, Any]:
     """Plain values for a table or for JSON. Every row of the plan is looked at."""
     recipe = plan.recipe
+    screened = {} if recipe.finger.unique is None else {"unique": recipe.finger.unique}
     splits: dict[str, dict[str, int]] = {}
     for shard in plan.shards:
         counts = splits.setdefault(shard.split, {"images": 0, "shards": 0})
@@ -33,6 +34,7 @@ def summary(plan: Plan) -> dict[str, Any]:
         "identities_by_pattern": dict(patterns.most_common()),
         "images_by": {slot: dict(counts.most_common()) for slot, counts in words.items() if counts},
         "style_images": plan.styles,
+        **screened,
     }
 
 

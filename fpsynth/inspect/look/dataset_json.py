@@ -14,6 +14,7 @@ from fpsynth.inspect.measure.figures import (
     Spread,
     TruthFigures,
 )
+from fpsynth.inspect.measure.identity import IdentityFigures
 from fpsynth.inspect.measure.privacy import Privacy
 from fpsynth.inspect.measure.shares import ColumnShares
 
@@ -34,6 +35,7 @@ def to_json(figures: DatasetFigures) -> Object:
         "judges": _judges(figures.judges) | _matching(figures.bozorth3),
         "embedding": _matching(figures.embedding),
         "reading": {} if figures.reading is None else asdict(figures.reading),
+        "identity": _identity(figures.identity),
     }
     if figures.realism is not None:
         told["realism"] = asdict(figures.realism)
@@ -96,6 +98,17 @@ def _matching(figures: MatchFigures | None) -> Object:
     if figures is None:
         return {}
     return {figures.matcher: _scores(figures.scores), "identities_without_a_match": figures.lone}
+
+
+def _identity(figures: IdentityFigures | None) -> Object:
+    if figures is None:
+        return {}
+    told: Object = {name: _filled(asdict(own)) for name, own in figures.matchers.items()}
+    return told | _filled({"diversity": figures.diversity and asdict(figures.diversity)})
+
+
+def _filled(told: Object) -> Object:
+    return {name: {} if value is None else value for name, value in told.items()}
 
 
 def _scores(scores: ScoreFigures) -> Object:

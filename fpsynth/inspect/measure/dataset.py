@@ -29,6 +29,7 @@ from fpsynth.inspect.measure.figures import (
     judge_figures,
     truth_figures,
 )
+from fpsynth.inspect.measure.identity import IdentityFigures, identity_figures
 from fpsynth.inspect.measure.matching import Scores
 from fpsynth.inspect.measure.privacy import Privacy, privacy
 from fpsynth.inspect.measure.reading import ReadingFigures, reading_figures
@@ -60,6 +61,7 @@ class DatasetFigures:
 
     form: its file format; ours: made by fpsynth; bozorth3 and embedding: how well each tells the fingers apart;
     reading: what the words of the slots are by the looks of the images.
+    identity: how unique, consistent and diverse these are.
     """
 
     form: str
@@ -73,6 +75,7 @@ class DatasetFigures:
     bozorth3: MatchFigures | None
     embedding: MatchFigures | None
     reading: ReadingFigures | None
+    identity: IdentityFigures | None = None
     realism: Realism | None = None
     privacy: Privacy | None = None
 
@@ -289,6 +292,7 @@ def _figures(
         bozorth3=bozorth3.figures if bozorth3 else None,
         embedding=embedding.figures if embedding else None,
         reading=reading_figures(records),
+        identity=identity_figures(records, bozorth3.scores if bozorth3 else None),
     )
 
 

@@ -12,6 +12,7 @@ from fpsynth.inspect.measure.figures import (
     Quartiles,
     TruthFigures,
 )
+from fpsynth.inspect.measure.identity import IdentityFigures
 from fpsynth.inspect.measure.privacy import Privacy
 from fpsynth.inspect.measure.reading import ReadingFigures, SlotRead
 from fpsynth.inspect.measure.realism import Beside, Realism
@@ -32,6 +33,7 @@ def dataset_sections(figures: DatasetFigures) -> list[Section]:
         Section(_judged_by(figures.judges), [*_judges(figures.judges), *_matching(figures.bozorth3)]),
         Section("Fingers told apart by fpsynth's embedding", list(_matching(figures.embedding))),
         Section("Words as fpsynth's reader reads them", list(_reading(figures.reading))),
+        Section("Identities: unique, consistent, diverse", list(_identity(figures.identity))),
         *_realism(figures.realism),
         Section("Against the training images", list(_privacy(figures.privacy))),
     ]
@@ -129,6 +131,24 @@ def _matching(figures: MatchFigures | None) -> Lines:
     if figures is not None:
         yield from _scores(figures.scores)
         yield "fingers without match", str(figures.lone)
+
+
+def _identity(figures: IdentityFigures | None) -> Lines:
+    if figures is None:
+        return
+    for matcher, told in figures.matchers.items():
+        if unique := told.uniqueness:
+            on = f"{unique.identities}" + ("" if unique.identities == unique.of else f" of {unique.of}")
+            yield f"uniqueness, {matcher}", f"{unique.value:.1%} of {on} identities"
+            yield "  apart below", f"{unique.threshold:g} (false match rate {unique.false_match:.2g})"
+        if same := told.consistency:
+            yield f"consistency, {matcher}", f"{same.value:.1%} of {same.images} images"
+            yield "  a match from", f"{same.threshold:g} (false match rate {same.false_match:.2g})"
+    if spread := figures.diversity:
+        yield (
+            "diversity",
+            f"{spread.value:.1%} of the looks, mean of {spread.fingers} fingers (k = {spread.neighbours})",
+        )
 
 
 def _scores(scores: ScoreFigures) -> Lines:
