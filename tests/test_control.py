@@ -1,0 +1,51 @@
+"""The arithmetic of benchmarks/control.py; what it measures is in docs/control.md."""
+
+import json
+
+import numpy as np
+import pytest
+from knobs.page import write
+from knobs.sampling import differences, split
+from knobs.sets import Knob
+from knobs.style import law
+
+X = np.arange(256)
+
+
+def wave(period, height=40.0):
+    return np.tile(128 + height * np.sin(2 * np.pi * X / period), (256, 1))
+
+
+def test_the_variance_of_a_mean_falls_like_one_over_n():
+    points = np.random.default_rng(0).normal(size=(500, 30))
+    spread = [law(points, n, 400, np.random.default_rng(n)) for n in (1, 2, 8)]
+    assert spread[0] / 2 == pytest.approx(spread[1], rel=0.1)
+    assert spread[0] / 8 == pytest.approx(spread[2], rel=0.1)
+
+
+def test_ridges_are_fine_and_shades_are_coarse():
+    ridges, shade = wave(9), wave(256)
+    middle = (slice(40, -40), slice(40, -40))
+    assert split(ridges)[1][middle].std() > 0.95 * ridges[middle].std()
+    assert split(shade)[0][middle].std() > 0.95 * shade[middle].std()
+    coarse, fine = split(ridges + shade)
+    assert np.allclose(coarse + fine, ridges + shade)
+
+
+def test_differences_within_a_finger_and_between_fingers():
+    flat = [np.full((64, 64), grey, np.uint8) for grey in (100, 110, 200)]
+    within_coarse, within_fine, between_coarse, between_fine = differences(flat, ["a", "a", "b"])
+    assert (within_coarse, between_coarse) == pytest.approx((10, 100))
+    assert (within_fine, between_fine) == pytest.approx((0, 0), abs=1e-6)
+
+
+def test_a_page_keeps_what_was_found_before(tmp_path):
+    curve = {"recall": [0.5, 0.9]}
+    picture = [("a", np.zeros((8, 8), np.uint8)), ("b", np.full((8, 8), 255, np.uint8))]
+    first = Knob("one", "First", ("x", "y"), [("1", "2")], axis="share", at=("a", "b"), pictures=picture, curves=curve)
+    write([first], tmp_path)
+    text = write([Knob("two", "Second", ("z",), [("3",)])], tmp_path)
+    assert "| x | y |\n| --- | --- |\n| 1 | 2 |" in text
+    assert "![First](one.png)" in text and "two.png" not in text
+    assert list(json.loads((tmp_path / "control.json").read_text())) == ["one", "two"]
+    assert (tmp_path / "one.png").stat().st_size > 1000
