@@ -4,10 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from knobs.page import write
+from knobs.page import span, write
 from knobs.sampling import differences, split
-from knobs.sets import Knob
+from knobs.sets import Knob, energy_apart
 from knobs.style import law
+from knobs.words import rank_correlation
+
+from fpsynth.inspect.measure.realism import energy
 
 X = np.arange(256)
 
@@ -49,3 +52,26 @@ def test_a_page_keeps_what_was_found_before(tmp_path):
     assert "![First](one.png)" in text and "two.png" not in text
     assert list(json.loads((tmp_path / "control.json").read_text())) == ["one", "two"]
     assert (tmp_path / "one.png").stat().st_size > 1000
+
+
+def test_sets_of_the_same_rows_are_not_nearer_than_they_are():
+    rows = np.random.default_rng(0).normal(size=(30, 40))
+    same = np.eye(30, dtype=bool)
+    assert energy(rows, rows) < -0.5
+    assert energy_apart(rows, rows, same) == pytest.approx(0, abs=1e-9)
+    far = rows + 1
+    assert energy_apart(rows, far, same & False) == pytest.approx(energy(rows, far))
+    assert energy_apart(rows, far, same) > energy(rows, far) > 0
+
+
+def test_rank_correlation_is_one_where_better_words_score_higher():
+    assert rank_correlation([[90], [70], [50]]) == pytest.approx(1)
+    assert rank_correlation([[10, 12], [30, 31], [50, 52]]) < -0.9
+    assert abs(rank_correlation([[1, 5, 9], [1, 5, 9]])) < 1e-9
+
+
+def test_no_value_is_outside_the_axis_and_0_is_on_it():
+    low, high = span([-2.0, 1.0, float("nan")])
+    assert low < -2 and high > 1
+    assert span([0.5, 1.0])[0] == 0
+    assert span([]) == (0, 1)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fpsynth.slots import words_of
-from knobs.sets import Bench, Knob, Seen, distance, even, percent
+from knobs.sets import Bench, Knob, Seen, distance_to_twin, even, percent
 
 STEPS = 12
 CFG = (1, 2, 4)
@@ -41,8 +41,8 @@ def _over(
             percent(one.agreement("quality")),
             f"{one.tally.recall:.3f}",
             f"{one.tally.spurious:.3f}",
-            f"{sum(one.nfiq2) / max(len(one.nfiq2), 1):.1f}",
-            f"{distance(one, twin):.2f}" if one is not twin else "",
+            one.told_nfiq2,
+            f"{distance_to_twin(one, twin):.2f}" if one is not twin else "",
             f"{one.diversity:.2f}",
         )
         for value, one in sets.items()
@@ -53,7 +53,8 @@ def _over(
         f"{title}, the model itself in {STEPS} steps ({len(twin.images)} images each)",
         (title.split(":")[0], *columns),
         rows,
-        axis="share of the images",
+        setting=f"{title}, {STEPS} steps",
+        axis="share of the images, or of the true minutiae",
         at=list(made),
         pictures=[(f"{title.split(':')[0]} {value}", one.images[0]) for value, one in made.items()],
         curves={

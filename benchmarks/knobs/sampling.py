@@ -6,7 +6,7 @@ from itertools import combinations
 import cv2
 import numpy as np
 
-from knobs.sets import Bench, Knob, Seen, distance, percent
+from knobs.sets import Bench, Knob, Seen, distance_to_twin, percent
 
 FINE = 4.0
 """Pixels: standard deviation of the Gaussian between the coarse and the fine band, about half a ridge period."""
@@ -21,6 +21,7 @@ def control_scale(bench: Bench) -> Iterator[Knob]:
         f"control_scale ({len(made['1'].images)} images each)",
         ("control_scale", "recall", "spurious", "NFIQ2"),
         [(s, *_truth(one)) for s, one in made.items()],
+        setting="control_scale",
         axis="share of the minutiae",
         at=list(made),
         pictures=[(s, one.images[0]) for s, one in made.items()],
@@ -32,7 +33,7 @@ def control_scale(bench: Bench) -> Iterator[Knob]:
 
 
 def _truth(seen: Seen) -> tuple[str, ...]:
-    return f"{seen.tally.recall:.3f}", f"{seen.tally.spurious:.3f}", f"{np.mean(seen.nfiq2):.1f}"
+    return f"{seen.tally.recall:.3f}", f"{seen.tally.spurious:.3f}", seen.told_nfiq2
 
 
 def steps(bench: Bench) -> Iterator[Knob]:
@@ -49,13 +50,14 @@ def steps(bench: Bench) -> Iterator[Knob]:
     }
     yield Knob(
         "steps",
-        f"Steps ({len(twin.images)} images each; virtual renders of the same rows: NFIQ2 {np.mean(twin.nfiq2):.1f})",
+        f"Steps ({len(twin.images)} images each; virtual renders of the same rows: NFIQ2 {twin.told_nfiq2})",
         ("steps", "recall", "spurious", "NFIQ2", "distance to renders"),
-        [(name, *_truth(one), f"{distance(one, twin):.2f}") for name, one in made.items()],
-        axis="energy distance to renders of the same rows",
+        [(name, *_truth(one), f"{distance_to_twin(one, twin):.2f}") for name, one in made.items()],
+        setting="network and its sampling steps",
+        axis="energy distance to renders of the same rows (deviations)",
         at=list(made),
         pictures=[(name, one.images[0]) for name, one in made.items()],
-        curves={"distance": [distance(one, twin) for one in made.values()]},
+        curves={"distance": [distance_to_twin(one, twin) for one in made.values()]},
     )
 
 
@@ -74,9 +76,10 @@ def shared_noise(bench: Bench) -> Iterator[Knob]:
         f"shared_noise_steps at 4 steps, captures that lie on each other ({len(made['0'].images)} images each)",
         ("K", *names),
         [(k, *(f"{value:.2f}" for value in own)) for k, own in found.items()],
-        axis="mean difference of two images, grey levels",
+        setting="shared_noise_steps K, of 4 steps",
+        axis="mean difference of two images (grey levels)",
         at=list(made),
-        pictures=[(f"K = {k}, two captures", np.hstack(one.images[:2])) for k, one in made.items()],
+        pictures=[(f"K = {k}, two captures", np.vstack(one.images[:2])) for k, one in made.items()],
         curves={name: [own[place] for own in found.values()] for place, name in enumerate(names[:2])},
     )
 
@@ -113,9 +116,10 @@ def variation(bench: Bench) -> Iterator[Knob]:
         f"capture.variation ({len(made['1'].images)} images each)",
         ("variation", "EER", "mated median", "EER of the renders", "their mated median"),
         [(v, percent(model[v][0]), f"{model[v][1]:.0f}", percent(virtual[v][0]), f"{virtual[v][1]:.0f}") for v in made],
+        setting="capture.variation (1: usual)",
         axis="median of the mated bozorth3 scores",
         at=list(made),
-        pictures=[(f"{v}, two captures", np.hstack(one.images[:2])) for v, one in made.items()],
+        pictures=[(f"{v}, two captures", np.vstack(one.images[:2])) for v, one in made.items()],
         curves={"model": [model[v][1] for v in made], "virtual renders": [virtual[v][1] for v in made]},
     )
 

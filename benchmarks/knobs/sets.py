@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from fpsynth.console import Console
 from fpsynth.dataset import manifest as manifests
@@ -25,6 +26,8 @@ from fpsynth.inspect.measure.record import Record
 from fpsynth.reader.reader import Reader, Reading, load_reader
 
 DEPTH = Depth(judges=True)
+SEED = 77
+"""Sets of one seed show the same fingers."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,16 @@ class Seen:
         return [r.judged.nfiq2 for r in self.scored if r.judged is not None and r.judged.nfiq2 is not None]
 
     @property
+    def mean_nfiq2(self) -> float:
+        """Their mean; not a number where no image has one."""
+        return float(np.mean(self.nfiq2)) if self.nfiq2 else float("nan")
+
+    @property
+    def told_nfiq2(self) -> str:
+        """Their mean and, in brackets, how many images have one."""
+        return f"{self.mean_nfiq2:.1f} ({len(self.nfiq2)})"
+
+    @property
     def scored(self) -> list[Record]:
         """The images that NFIQ2 gives a score."""
         return [r for r in self.records if r.judged is not None and r.judged.nfiq2 is not None]
@@ -78,9 +91,32 @@ class Seen:
         return None if found is None else found.figures.scores
 
 
-def distance(ours: Seen, others: Seen) -> float:
-    """Energy distance in NFIQ2's measures, scaled by the others'."""
-    return energy(*quality_points(ours.scored, others.scored))
+def distance(ours: Seen, others: Seen, scale: Sequence[Record] = ()) -> float:
+    """Energy distance in NFIQ2's measures, of the images that have them.
+
+    scale: whose deviations are the units, by default the others'; distances to several sets compare only in the same.
+    """
+    return energy(*_points(ours, others, scale))
+
+
+def distance_to_twin(ours: Seen, twin: Seen, scale: Sequence[Record] = ()) -> float:
+    """The same to renders of the same rows."""
+    one, other = ([(r.identity, r.impression) for r in seen.scored] for seen in (ours, twin))
+    return energy_apart(*_points(ours, twin, scale), np.array([[a == b for b in other] for a in one]))
+
+
+def _points(ours: Seen, others: Seen, scale: Sequence[Record]) -> tuple[np.ndarray, np.ndarray]:
+    by = scale or others.scored
+    return quality_points(ours.scored, by)[0], quality_points(others.scored, by)[0]
+
+
+def energy_apart(a: np.ndarray, b: np.ndarray, same: np.ndarray) -> float:
+    """Energy distance without the pairs of the same row, (n, m) bool: near 0 for equal distributions.
+
+    Two sets of the same fingers would else be nearer to each other than each is to itself.
+    """
+    within = sum(cdist(x, x).sum() / (len(x) * (len(x) - 1)) for x in (a, b))
+    return float(2 * cdist(a, b)[~same].mean() - within)
 
 
 @dataclass(frozen=True)
@@ -102,11 +138,13 @@ class Bench:
         """So many images, scaled."""
         return max(2, round(usual * self.scale))
 
-    def make(self, name: str, identities: int, impressions: int = 1, **parts: Mapping[str, Any]) -> Seen:
+    def make(
+        self, name: str, identities: int, impressions: int = 1, seed: int = SEED, **parts: Mapping[str, Any]
+    ) -> Seen:
         """The set of a recipe that differs from the bench's own in these parts."""
         folder, recipe = self.work / name, self.work / f"{name}.yaml"
         recipe.parent.mkdir(parents=True, exist_ok=True)
-        recipe.write_text(json.dumps(self._recipe(identities, impressions, parts)), encoding="utf-8")
+        recipe.write_text(json.dumps({"seed": seed, **self._recipe(identities, impressions, parts)}), encoding="utf-8")
         with redirect_stdout(StringIO()):
             generate(Order(recipe=recipe, out=folder), Console("quiet"))
         return self.look(folder)
@@ -133,7 +171,7 @@ class Bench:
         merged = {key: {**usual.get(key, {}), **parts.get(key, {})} for key in (*usual, *parts)}
         if merged["sampling"]["model"] == "virtual":
             merged["sampling"].pop("student")
-        return {"seed": 77, "identities": identities, "impressions": impressions, "gate": "off", **merged}
+        return {"identities": identities, "impressions": impressions, "gate": "off", **merged}
 
 
 @dataclass(frozen=True)
@@ -141,13 +179,14 @@ class Knob:
     """What was found of a knob.
 
     columns and rows are the table; pictures, one a setting, are (caption, image); curves are drawn over the settings in
-    `at`, each by its label.
+    `at`, each by its label. setting and axis say what runs along, and up, and in which unit.
     """
 
     name: str
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    setting: str = ""
     axis: str = ""
     at: Sequence[str] = ()
     pictures: Sequence[tuple[str, np.ndarray]] = ()

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fpsynth.conditioning.conditions import Conditioning, Style, batched
 from fpsynth.diffusion.model import Model, load_model
-from knobs.sets import Bench, Knob, Seen, distance
+from knobs.sets import SEED, Bench, Knob, Seen, distance
 
 FOLDER = 32
 """Style images to draw from."""
@@ -18,9 +18,12 @@ DRAWS = 200
 
 
 def style(bench: Bench) -> Iterator[Knob]:
-    """Distance to the style's folder and mated scores, over the number of references; then the law of 1 / n."""
-    renders = bench.make("style-thermal", FOLDER, prompt={"sensor": "thermal"}, sampling={"model": "virtual"})
-    folder = _written(renders, bench.work / "style")
+    """Distance to the style's folder and mated scores, over the number of references; then the law of 1 / n.
+
+    The style's folder shows other fingers.
+    """
+    renders = bench.make("style", FOLDER, 1, SEED + 1, prompt={"sensor": "thermal"}, sampling={"model": "virtual"})
+    folder = _written(renders, bench.work / "style-images")
     yield _looks(bench, renders, folder)
     yield _variance(bench, renders)
 
@@ -50,7 +53,8 @@ def _looks(bench: Bench, renders: Seen, folder: Path) -> Knob:
         f"Thermal style images, the sensor left open in the prompt ({len(found['0'].images)} images each)",
         ("references", "energy distance to the style folder", "mated median (bozorth3)", "recall"),
         rows,
-        axis="energy distance to the style folder",
+        setting="style images for each image",
+        axis="energy distance to the style folder (deviations)",
         at=list(found),
         pictures=[*((f"{count} references", one.images[0]) for count, one in found.items())],
         curves={"model": distances},
@@ -68,6 +72,7 @@ def _variance(bench: Bench, renders: Seen) -> Knob:
         f"Variance over draws of n references, times n, over that of one ({DRAWS} draws of {len(embedded)} images)",
         ("n", *map(str, counts)),
         [("n x variance(n) / variance(1)", *(f"{ratio:.2f}" for ratio in ratios))],
+        setting="n, references averaged",
         axis="n x variance(n) / variance(1)",
         at=[str(count) for count in counts],
         curves={"embedded style": ratios},

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from fpsynth.slots import words_of
-from knobs.sets import Bench, Knob, Seen, distance, even, percent
+from knobs.sets import Bench, Knob, Seen, distance, distance_to_twin, even, percent
 
 Sets = Mapping[str, Seen]
 """Word -> the set that was asked to show it."""
@@ -36,6 +36,7 @@ def _agreement(bench: Bench) -> Knob:
         f"Words read off the picture as they were asked for ({len(model.images)} images)",
         ("slot", "model", "virtual renders of the same rows", "chance"),
         rows,
+        setting="slot",
         axis="share of the images that read as the word",
         at=slots,
         curves={"model": [model.agreement(s) for s in slots], "virtual renders": [twin.agreement(s) for s in slots]},
@@ -52,17 +53,18 @@ def _quality(bench: Bench) -> Knob:
     """Optical prints of normal skin over the five quality words."""
     order, count = words_of("quality"), bench.count(25)
     model, twin = (_by_word(bench, "quality", order, count, virtual) for virtual in (False, True))
-    means = [[float(np.mean(one.nfiq2)) for one in own.values()] for own in (model, twin)]
+    means = [[one.mean_nfiq2 for one in own.values()] for own in (model, twin)]
     rows = [
-        (name, *(f"{mean:.1f}" for mean in own), f"{_rank_correlation(sets):.2f}", percent(_read(sets, "quality")))
-        for name, own, sets in zip(("model", "virtual renders"), means, (model, twin), strict=True)
+        (name, *(one.told_nfiq2 for one in sets.values()), f"{_ranked(sets):.2f}", percent(_read(sets, "quality")))
+        for name, sets in (("model", model), ("virtual renders", twin))
     ]
     return Knob(
         "quality",
-        f"NFIQ2 by quality word, optical ({count} images a word)",
+        f"NFIQ2 by quality word, optical ({count} images a word; in brackets those that have a score)",
         ("", *order, "Spearman", "read as asked"),
         rows,
-        axis="mean NFIQ2",
+        setting="quality word asked for",
+        axis="mean NFIQ2 (0 to 100)",
         at=order,
         pictures=[(word, one.images[0]) for word, one in model.items()],
         curves=dict(zip(("model", "virtual renders"), means, strict=True)),
@@ -73,9 +75,13 @@ def _read(sets: Sets, slot: str) -> float:
     return float(np.mean([one.agreement(slot) for one in sets.values()]))
 
 
-def _rank_correlation(sets: Sets) -> float:
-    """Spearman's, of quality words (from the worst) and NFIQ2."""
-    ranked = [(place, score) for place, one in enumerate(reversed(sets.values())) for score in one.nfiq2]
+def _ranked(sets: Sets) -> float:
+    return rank_correlation([one.nfiq2 for one in sets.values()])
+
+
+def rank_correlation(scores: Sequence[Sequence[int]]) -> float:
+    """Spearman's, of quality words (scores from the best word to the worst) and NFIQ2: 1 where better is higher."""
+    ranked = [(-place, score) for place, own in enumerate(scores) for score in own]
     return float(spearmanr(*zip(*ranked, strict=True)).statistic)
 
 
@@ -85,21 +91,30 @@ def _sensors(bench: Bench) -> Iterator[Knob]:
     mix = {"quality": even(("excellent", "good", "fair"))}
     model, twin = (_by_word(bench, "sensor", kinds, count, virtual, **mix) for virtual in (False, True))
     real = {f"real {name}": bench.look(folder) for name, folder in bench.references.items()}
-    table = {word: [distance(one, other) for other in (*twin.values(), *real.values())] for word, one in model.items()}
+    scale = [record for one in twin.values() for record in one.scored]
+    table = {
+        word: [
+            *(distance_to_twin(one, other, scale) for other in twin.values()),
+            *(distance(one, other, scale) for other in real.values()),
+        ]
+        for word, one in model.items()
+    }
     yield Knob(
         "sensors",
         f"Energy distance of each sensor word to virtual renders of each, and to real prints ({count} images a word)",
-        ("asked for", *twin, *real, "nearest render", "read as asked"),
+        ("asked for", "scored", *twin, *real, "nearest render", "read as asked"),
         [
             (
                 word,
-                *(f"{d:.1f}" for d in own),
+                str(len(model[word].scored)),
+                *(f"{d:.2f}" for d in own),
                 kinds[int(np.argmin(own[: len(kinds)]))],
                 percent(model[word].agreement("sensor")),
             )
             for word, own in table.items()
         ],
-        axis="energy distance to the renders of the same word",
+        setting="sensor word asked for",
+        axis="energy distance to renders of the same word (deviations)",
         at=kinds,
         pictures=[(word, one.images[0]) for word, one in model.items()],
         curves={"model": [table[word][place] for place, word in enumerate(kinds)]},
@@ -109,5 +124,5 @@ def _sensors(bench: Bench) -> Iterator[Knob]:
             "sensors-virtual",
             "Energy distance of the virtual renders themselves to real prints",
             ("rendered", *real),
-            [(word, *(f"{distance(one, other):.1f}" for other in real.values())) for word, one in twin.items()],
+            [(word, *(f"{distance(one, other, scale):.2f}" for other in real.values())) for word, one in twin.items()],
         )

@@ -7,13 +7,14 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
+from fpsynth.diffusion.codec import KLCodec, load_codec
 from fpsynth.diffusion.denoiser.guidance import moved
 from fpsynth.diffusion.sample import Settings, sample
 from fpsynth.diffusion.schedule import Schedule, cosine_schedule
 from fpsynth.errors import UserError
 from fpsynth.reader.guide import Guiding, angle_of, guiding_of
 from fpsynth.reader.reader import save_reader
-from tests.diffusion.conftest import bundle, model  # noqa: F401
+from tests.diffusion.conftest import bundle, model, tiny_autoencoder  # noqa: F401
 from tests.diffusion.test_sample import request
 from tests.reader.test_reader import WORDS, untrained
 
@@ -95,3 +96,9 @@ def test_a_reader_of_another_models_latents_is_refused(model, tmp_path):  # noqa
         guiding_of(model, "cpu", tmp_path)
     save_reader(tmp_path, replace(untrained(), codec=model.codec.digest))
     assert guiding_of(model, "cpu", tmp_path).reader.words == WORDS
+
+
+def test_a_codec_is_the_same_in_every_number_format(tmp_path):
+    KLCodec(tiny_autoencoder()).save(tmp_path)
+    formats = (torch.float32, torch.bfloat16, torch.float16)
+    assert len({load_codec(tmp_path, "cpu", dtype).digest for dtype in formats}) == 1

@@ -84,6 +84,12 @@ class KLCodec:
 
 
 def load_kl(folder: Path, device: str, dtype: torch.dtype) -> KLCodec:
-    """In fp32 on CUDA: fp16 convolutions may overflow, and decoding takes a small share of the time."""
-    vae = AutoencoderKL.from_pretrained(folder, dtype=torch.float32 if device != "cpu" else dtype)
-    return KLCodec(vae.to(device=device, memory_format=torch.channels_last).eval())
+    """In fp32 on CUDA: fp16 convolutions may overflow, and decoding takes a small share of the time.
+
+    The digest is that of the weights as they are stored, whatever they are rounded to here.
+    """
+    vae = AutoencoderKL.from_pretrained(folder, dtype=torch.float32)
+    codec = KLCodec(vae.to(memory_format=torch.channels_last).eval())
+    _ = codec.digest
+    vae.to(device=device, dtype=torch.float32 if device != "cpu" else dtype)
+    return codec
