@@ -7,7 +7,6 @@ import pytest
 from knobs.page import span, write
 from knobs.sampling import differences, split
 from knobs.sets import Knob, energy_apart
-from knobs.style import law
 from knobs.words import rank_correlation
 
 from fpsynth.inspect.measure.realism import energy
@@ -17,13 +16,6 @@ X = np.arange(256)
 
 def wave(period, height=40.0):
     return np.tile(128 + height * np.sin(2 * np.pi * X / period), (256, 1))
-
-
-def test_the_variance_of_a_mean_falls_like_one_over_n():
-    points = np.random.default_rng(0).normal(size=(500, 30))
-    spread = [law(points, n, 400, np.random.default_rng(n)) for n in (1, 2, 8)]
-    assert spread[0] / 2 == pytest.approx(spread[1], rel=0.1)
-    assert spread[0] / 8 == pytest.approx(spread[2], rel=0.1)
 
 
 def test_ridges_are_fine_and_shades_are_coarse():
