@@ -96,3 +96,9 @@ def test_an_image_that_cannot_be_read_is_named(recipe, tmp_path):
     (tmp_path / "no.png").write_bytes(b"no image")
     with pytest.raises(UserError, match=r"recipe.yaml:3:\d+: style.context\[1\]: .*no.png is not an image"):
         load_recipe(recipe("[dark1.png, no.png]"))
+
+
+def test_a_rule_that_the_images_may_call_up_is_not_told_to_be_idle(recipe):
+    rule = "rules: [{when: {skin: dry}, then: {quality: poor}}]"
+    assert load_recipe(recipe("dark1.png", rule)).notices == ()
+    assert "no effect" in load_recipe(recipe("[]", rule)).notices[0]

@@ -19,10 +19,13 @@ LEAST = 1e-9
 
 
 def check_rules(recipe: Recipe) -> Iterator[Finding]:
-    """Everything that is wrong with the rules; where nothing is, what is idle or clashes."""
+    """Everything that is wrong with the rules; where nothing is, what is idle or clashes.
+
+    Of a recipe whose words are yet to be read off example images, neither of these is known.
+    """
     wrong = [*_unknown(recipe)] or [*_unsettable(recipe), *_circle(recipe), *_doubled(recipe), *_unsayable(recipe)]
     yield from wrong
-    if not wrong:
+    if not wrong and not recipe.style.context:
         want = wanted(recipe, recipe.finger.pattern or class_shares(0))
         yield from _idle(want)
         yield from _clashing(want)
