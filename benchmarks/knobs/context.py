@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from fpsynth.slots import words_of
 from knobs.sets import SEED, Bench, Knob, Seen, even, percent
@@ -60,8 +59,4 @@ def _examples(bench: Bench, slot: str, word: str) -> Path:
     others = {other: even(choice) for other, choice in SHARED.items() if other != slot}
     name = f"examples-{slot}-{word.replace(' ', '-')}"
     made = bench.make(name, EXAMPLES, 1, SEED + 1, prompt={**others, slot: word}, sampling={"model": "virtual"})
-    folder = bench.work / f"{name}-images"
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(made.images):
-        Image.fromarray(image).save(folder / f"{number}.png")
-    return folder
+    return bench.files(name, made)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from scipy.spatial.distance import cdist
 
 from fpsynth.console import Console
@@ -151,10 +152,16 @@ class Bench:
 
     def twin(self, name: str, identities: int, impressions: int = 1, **parts: Mapping[str, Any]) -> Seen:
         """The virtual renders of the very same rows."""
-        own = dict(parts.get("sampling", {}))
-        plain = {key: value for key, value in own.items() if key == "shared_noise_steps"}
         rest = {key: value for key, value in parts.items() if key not in ("sampling", "style")}
-        return self.make(f"{name}-virtual", identities, impressions, sampling={**plain, "model": "virtual"}, **rest)
+        return self.make(f"{name}-virtual", identities, impressions, sampling={"model": "virtual"}, **rest)
+
+    def files(self, name: str, seen: Seen) -> Path:
+        """A folder with the set's images as PNG."""
+        folder = self.work / f"{name}-images"
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, image in enumerate(seen.images):
+            Image.fromarray(image).save(folder / f"{number:02}.png")
+        return folder
 
     def look(self, folder: Path) -> Seen:
         """A set that lies in a folder."""
@@ -191,7 +198,6 @@ class Knob:
     at: Sequence[str] = ()
     pictures: Sequence[tuple[str, np.ndarray]] = ()
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    note: str = ""
 
 
 def even(words: Sequence[str]) -> dict[str, float]:

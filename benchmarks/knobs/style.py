@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image
-
 from knobs.sets import SEED, Bench, Knob, Seen, distance
 
 FOLDER = 32
@@ -17,15 +15,7 @@ def style(bench: Bench) -> Iterator[Knob]:
     The style's folder shows other fingers.
     """
     renders = bench.make("style", FOLDER, 1, SEED + 1, prompt={"sensor": "thermal"}, sampling={"model": "virtual"})
-    folder = _written(renders, bench.work / "style-images")
-    yield _looks(bench, renders, folder)
-
-
-def _written(renders: Seen, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(renders.images):
-        Image.fromarray(image).save(folder / f"{number:02}.png")
-    return folder
+    yield _looks(bench, renders, bench.files("style", renders))
 
 
 def _looks(bench: Bench, renders: Seen, folder: Path) -> Knob:

@@ -71,6 +71,6 @@ def guiding_of(model: Model, device: str, folder: Path | None = None) -> Guiding
     reader = load_reader(folder, device)
     if reader.codec != model.codec.digest:
         raise UserError(
-            "sampling.guide: the reader learnt the latents of another model; `fpsynth train reader` makes one"
+            "sampling.guide: the bundled reader learnt the latents of another model and cannot guide this one"
         )
     return Guiding(reader, model.codec, model.schedule)

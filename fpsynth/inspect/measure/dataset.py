@@ -13,6 +13,7 @@ from fpsynth.dataset import manifest as manifests
 from fpsynth.dataset.reader.source import Source, open_source
 from fpsynth.errors import DamagedFile, UserError
 from fpsynth.extractor import Extractor, chosen, mindtct
+from fpsynth.files import cache_folder
 from fpsynth.inspect.measure import integrity
 from fpsynth.inspect.measure.asked import asked_shares, recipe_of
 from fpsynth.inspect.measure.comparisons import Comparer, MatchFigures, Matching, match, match_prints
@@ -35,7 +36,7 @@ from fpsynth.inspect.measure.privacy import Privacy, privacy
 from fpsynth.inspect.measure.reading import ReadingFigures, reading_figures
 from fpsynth.inspect.measure.realism import Realism, realism
 from fpsynth.inspect.measure.record import Record
-from fpsynth.inspect.measure.scan import Progress, Scan, Task, cache_folder, scan_all
+from fpsynth.inspect.measure.scan import Progress, Scan, Task, scan_all
 from fpsynth.inspect.measure.shares import ColumnShares, share_figures, word_counts
 
 OWN = "minutiae are found by fpsynth's own extractor, and NFIQ2 and bozorth3 are left out"
@@ -164,7 +165,7 @@ def _workers(depth: Depth) -> int:
 
 
 def _cache(depth: Depth) -> Path | None:
-    return cache_folder() if depth.cache else None
+    return cache_folder("inspect") if depth.cache else None
 
 
 def _manifest(path: Path) -> tuple[dict[str, Any] | None, list[Fault], list[str]]:

@@ -36,7 +36,7 @@ class SlotRead:
 
     images    that were read; of a slot that only some sensors have, those that read as made by one of these
     shares    of these images by their likeliest word, the most frequent first
-    accuracy  share of the reader's held-out renders that it reads rightly: a ceiling for the agreement
+    accuracy  share of the reader's held-out renders that it reads rightly; easier sets are read better
     asked     images whose row says a word that the reader knows
     agreement share of those that read as the word; None where there are none
     """

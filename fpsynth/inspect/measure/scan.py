@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -132,11 +131,6 @@ def _record(task: Task, number: int, item: Item, image: Any) -> tuple[Record, li
         judged=judge(task.extractor, image, ppi, item.minutiae) if chosen and task.extractor else None,
     )
     return record, list(check_item(item, facts))
-
-
-def cache_folder() -> Path:
-    """Where figures are kept between runs."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fpsynth" / "inspect"
 
 
 def _cached(task: Task, digest: str) -> Path | None:
