@@ -3,8 +3,9 @@
 K-step noise sharing after Diff-Palm (Jin et al., CVPR 2025): with K > 0 all impressions of an identity start from the
 same noise, and in K of the S steps (the last, low-noise ones; or the first) they are given the same noise. Transport
 after FlowPalm (Zhou et al., CVPR 2026): the shared noise moves with the skin. Here it lives on the finger's master;
-every latent cell of an impression takes the noise of the master cell under it, and a cell that is asked twice gives
-another, independent number the second time. So each impression's noise is exactly white and normal.
+every cell of an impression takes the noise of the master cell under it, and a cell that is asked twice gives another,
+independent number the second time. So each impression's noise is exactly white and normal. Cells are pixels where the
+codec can turn noise on pixels into noise of its latents, so that what is shared is as fine as pores; else latent cells.
 
 All numbers are drawn in float32 on the CPU, each from a generator of its own node of the seed tree.
 """
@@ -52,7 +53,7 @@ class Node:
 
 
 class NoiseSource:
-    """The noise of one image: latents of `shape` (C, h, w), each cell `factor` pixels wide."""
+    """The noise of one image: `shape` (C, h, w), each cell `factor` pixels wide."""
 
     def __init__(self, node: Node, sharing: Sharing, shape: tuple[int, int, int], factor: int) -> None:
         self.node, self.sharing, self.shape = node, sharing, shape
@@ -93,7 +94,7 @@ def normal(seed: int, shape: tuple[int, ...]) -> Tensor:
 
 
 def skin_cells(flow: Tensor, grid: tuple[int, int], factor: int) -> Tensor:
-    """(h, w) int64: which number of the master (layer, row, column; flattened) each latent cell takes, -1 for none.
+    """(h, w) int64: which number of the master (layer, row, column; flattened) each cell takes, -1 for none.
 
     No number is taken twice: the first cell on a master cell takes its layer 0, the next its layer 1, and so on; cells
     off the master, or that come too late, take none. grid: the master's rows and columns of cells.

@@ -85,12 +85,12 @@ def sample(
     if towards is not None:
         predict = moved(predict, towards, model.schedule)
     sources = [noise_source(model, settings, request) for request in requests]
-    start = torch.stack([source.start() for source in sources]).to(model.denoiser.device)
+    start = noise_of(model, [source.start() for source in sources])
     canvases = [request.canvas for request in requests if request.canvas is not None]
     if canvases:
         course = begun(course, canvases[0].strength)
         predict, start = keeping(predict, canvases, model.schedule), start_on(canvases, start, course)
-    latents = sampler.sample(predict, start, lambda i: torch.stack([s.injection(i) for s in sources]), course)
+    latents = sampler.sample(predict, start, lambda i: noise_of(model, [s.injection(i) for s in sources]), course)
     shared = sum(settings.sharing.shares(step) for step in course.injects if step >= course.begin)
     return [Sampled(image.numpy(), shared) for image in grey(model.codec.decode(latents))]
 
@@ -117,9 +117,14 @@ def noise_source(model: Model, settings: Settings, request: Request) -> NoiseSou
         flow=request.flow,
         master=request.master,
     )
-    factor = model.codec.factor
-    height, width = (side // factor for side in request.size)
-    return NoiseSource(node, settings.sharing, (model.codec.channels, height, width), factor)
+    cell = model.codec.grain
+    height, width = (side // cell for side in request.size)
+    return NoiseSource(node, settings.sharing, (1 if cell == 1 else model.codec.channels, height, width), cell)
+
+
+def noise_of(model: Model, each: Sequence[Tensor]) -> Tensor:
+    """The noise of a batch's latents, where the denoiser is: turned on the CPU, in float32."""
+    return model.codec.white(torch.stack(list(each))).to(model.denoiser.device)
 
 
 def grey(images: Tensor) -> Tensor:

@@ -20,6 +20,8 @@ from torch import Tensor
 
 from fpsynth.errors import UserError
 
+LEAST = 0.2
+"""Share of noise: errors of a clean latent under less count no more than there."""
 PREDICTIONS = ("v_prediction", "epsilon", "sample")
 
 
@@ -61,6 +63,13 @@ class Schedule:
             return a * noise - s * x0
         return noise if self.prediction == "epsilon" else x0
 
+    def as_velocity(self, error: Tensor, t: Tensor) -> Tensor:
+        """An error of the output as the error of v that it comes to, for outputs that are a clean latent or v.
+
+        v = (a z - x0) / s (Li & He, Back to basics, 2025); below LEAST of noise as if there were that much.
+        """
+        return error / self.scales(t)[1].clamp_min(LEAST) if self.prediction == "sample" else error
+
     def split(self, z: Tensor, output: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """(x0, e): the clean latent and the noise that the network's output at z_t says."""
         a, s = self.scales(t)
@@ -93,13 +102,31 @@ def load_schedule(folder: Path) -> Schedule:
 
 def cosine_schedule(prediction: str = "v_prediction") -> Schedule:
     """Cosine schedule (Nichol & Dhariwal 2021), trailing times (Lin et al. 2024)."""
+    return _schedule(prediction, beta_schedule="squaredcos_cap_v2")
+
+
+def tangent_schedule(prediction: str = "sample", shift: float = 1.0, spread: float = 1.0) -> Schedule:
+    """s_t / a_t = shift tan(pi t / 2)^spread, trailing times.
+
+    With shift 1 and spread 1 it is the cosine schedule without its offset. A shift above 1 goes with the image's side: what is large in an image is decided under more noise (Hoogeboom et
+    al., simple diffusion, 2023, equation 4). A spread above 1 stops more often at both ends: where the tone of the
+    whole image is decided, and where the finest grain is.
+    """
+    t = torch.arange(1001, dtype=torch.float64) / 1000
+    ratio = shift * (torch.pi / 2 * t).tan().abs() ** spread
+    kept = 1 / (1 + ratio.square())
+    betas = (1 - kept[1:] / kept[:-1]).clamp(max=0.999)
+    return _schedule(prediction, trained_betas=[round(beta, 12) for beta in betas.tolist()])
+
+
+def _schedule(prediction: str, **betas: Any) -> Schedule:
     scheduler = DDIMScheduler(
         num_train_timesteps=1000,
-        beta_schedule="squaredcos_cap_v2",
         prediction_type=prediction,
         timestep_spacing="trailing",
         clip_sample=False,
         set_alpha_to_one=True,
+        **betas,
     )
     return Schedule.of(dict(scheduler.config))
 

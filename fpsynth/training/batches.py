@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
 from torch import Tensor
 
 from fpsynth.conditioning.conditions import Conditions
@@ -31,19 +33,32 @@ class DropSettings(BaseModel):
     style: float = Field(default=0.3, ge=0, le=1, description="the style image")
 
 
+Side = Annotated[PositiveInt, Field(multiple_of=64, le=SIZE)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class CropSettings(BaseModel):
     """First random crops, which are cheap; at the end whole images, for what depends on the place in the image."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    size: PositiveInt = Field(default=256, multiple_of=64, le=SIZE)
-    whole_from: float = Field(default=0.85, ge=0, le=1, description="share of the steps after which images are whole")
+    sizes: dict[Side, Share] = Field(
+        default={256: 0.85, 512: 0.15}, min_length=1, description="side in pixels -> share of the steps, in their order"
+    )
+
+    @field_validator("sizes")
+    @classmethod
+    def _whole(cls, sizes: dict[int, float]) -> dict[int, float]:
+        if abs(sum(sizes.values()) - 1) > 1e-6:
+            raise ValueError(f"shares must sum to 1, not to {sum(sizes.values()):g}")
+        return sizes
 
     def at(self, step: int, steps: int, batch: int) -> tuple[int, int]:
-        """(crop size, number of crops) of a step; whole images come fewer at a time, so that a step costs the same."""
-        if step < self.whole_from * steps:
-            return self.size, batch
-        return SIZE, max(1, batch * self.size**2 // SIZE**2)
+        """(crop size, number of crops) of a step; batch is of the first size, and a step of any size costs the same."""
+        sides = list(self.sizes)
+        ends = accumulate(self.sizes.values())
+        size = next((side for side, end in zip(sides, ends, strict=True) if step < end * steps - 1e-6), sides[-1])
+        return size, max(1, round(batch * sides[0] ** 2 / size**2))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tests.growth.toy_transformer import BACKBONE
 from tests.training.tiny import QUIET, Cut, cut_at, wave_autoencoder, wave_bank
 
 LOOP = {"steps": 6, "batch": 4, "learning_rate": 2e-3, "warmup": 1, "precision": "fp32", "log_every": 1}
-CROPS = {"size": 64, "whole_from": 1.0}
+CROPS = {"sizes": {64: 1.0}}
 RECIPE = """\
 identities: 1
 impressions: 2

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from fpsynth.diffusion.codec import KLCodec
-from fpsynth.diffusion.codec.block_pca import fit_block_pca
+from fpsynth.diffusion.codec.block_transform import block_pca
 from fpsynth.diffusion.codec.closed_form import read_encoder, write_encoder
 from fpsynth.errors import UserError
 from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder, run_autoencoder
@@ -111,7 +111,7 @@ def test_shapes_that_cannot_hold_the_transform_are_refused() -> None:
     with pytest.raises(UserError, match="block_out_channels"):
         new_autoencoder(narrow, images)
     with pytest.raises(UserError, match="pixels a cell"):
-        write_encoder(new_autoencoder(settings(), images), fit_block_pca(images, 8, 4))
+        write_encoder(new_autoencoder(settings(), images), block_pca(images, 8, 4))
 
 
 def test_fast_group_norm_has_the_gradients_of_the_slow_one() -> None:

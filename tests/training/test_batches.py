@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from fpsynth.diffusion.codec import KLCodec
 from fpsynth.errors import UserError
@@ -70,12 +71,19 @@ def test_a_step_has_one_batch(source):
 
 
 def test_whole_images_come_last_and_fewer():
-    crops = CropSettings(size=256, whole_from=0.9)
-    assert crops.at(89, 100, 8) == (256, 8)
-    assert crops.at(90, 100, 8) == (512, 2)
+    crops = CropSettings(sizes={128: 0.6, 256: 0.3, 512: 0.1})
+    assert crops.at(59, 100, 32) == (128, 32)
+    assert crops.at(60, 100, 32) == (256, 8)
+    assert crops.at(89, 100, 32) == (256, 8)
+    assert crops.at(90, 100, 32) == crops.at(99, 100, 32) == (512, 2)
+
+
+def test_shares_of_crop_sizes_must_be_whole():
+    with pytest.raises(ValidationError, match=r"must sum to 1, not to 0\.9"):
+        CropSettings(sizes={128: 0.6, 256: 0.3})
 
 
 def test_a_crop_that_the_u_net_cannot_halve_is_refused():
     check_grid(64, 64)
-    with pytest.raises(UserError, match=r"crops\.size 64 is no multiple of 128"):
+    with pytest.raises(UserError, match=r"crops\.sizes: 64 is no multiple of 128"):
         check_grid(64, 128)

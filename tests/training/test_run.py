@@ -18,7 +18,7 @@ from tests.training.tiny import QUIET
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SHORT = ("loop.steps=1", "loop.batch=2", "loop.precision=fp32")
-SMALL = (*SHORT, "crops.size=64", "crops.whole_from=1.0")
+SMALL = (*SHORT, "crops.sizes={64: 1.0}")
 
 
 def train(stage, recipe, overrides, out, device="cpu"):
@@ -82,7 +82,7 @@ def test_every_stage_has_a_recipe():
         ("denoiser", "denoiser", "loop.stepz=1", "--set loop.stepz=1: loop.stepz: unknown key (did you mean steps?)"),
         ("denoiser", "denoiser", "network={kind: unet, widths: [64, 64, 100]}", "network.widths[2]: "),
         ("denoiser", "denoiser", "autoencoder=nowhere", "nowhere: no autoencoder there; `fpsynth train autoencoder`"),
-        ("denoiser", "denoiser", "crops.size=72", "multiple of 64"),
+        ("denoiser", "denoiser", "crops.sizes={72: 1.0}", "multiple of 64"),
         ("denoiser", "denoiser", "loop.precision=fp16", "fp16 needs a CUDA device"),
         ("autoencoder", "autoencoder", "bank=nowhere", "nowhere: not a bank"),
         ("adapters", "adapters", "model=nowhere", "nowhere: no model here"),

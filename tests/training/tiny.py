@@ -13,7 +13,7 @@ from fpsynth.training.data import CHUNK, SIZE, Bank, Labels, add_images, to_sign
 from fpsynth.training.denoiser import DenoiserSettings
 from fpsynth.training.loop import LoopSettings
 
-CROPS = CropSettings(size=64, whole_from=1.0)
+CROPS = CropSettings(sizes={64: 1.0})
 WORDS = {
     "quality": "good", "acquisition": "plain", "pattern": "left_loop", "skin": "normal", "pressure": "normal",
     "surface": None,

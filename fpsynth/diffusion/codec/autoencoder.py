@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
-from fpsynth.diffusion.codec.block_pca import BlockPCA
+from fpsynth.diffusion.codec.block_transform import BlockTransform
 from fpsynth.diffusion.codec.closed_form import read_encoder
 
 
@@ -33,8 +33,22 @@ class KLCodec:
     def _scale(self) -> float:
         return float(self.vae.config.scaling_factor)
 
+    @property
+    def grain(self) -> int:
+        """Pixels a cell of the noise that `white` takes: 1 where the latents are the pixels, turned."""
+        return 1 if self._lossless else self.factor
+
+    @property
+    def quick(self) -> bool:
+        """Whether it encodes by one matrix."""
+        return self.linear is not None
+
     @cached_property
-    def linear(self) -> BlockPCA | None:
+    def _lossless(self) -> bool:
+        return self.linear is not None and self.linear.lossless
+
+    @cached_property
+    def linear(self) -> BlockTransform | None:
         """The closed form of the encoder, where it has one."""
         return read_encoder(self.vae)
 
@@ -60,10 +74,14 @@ class KLCodec:
         latents: Tensor = self.vae.encode(placed).latent_dist.mode().float()
         return latents * self._scale
 
+    def white(self, noise: Tensor) -> Tensor:
+        """Noise of its grain -> noise of the latents."""
+        return self.linear.turn(noise) if self.linear is not None and self._lossless else noise
+
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
-        """Latents (B, C, h, w) -> (B, 1, H, W) float32."""
-        return self._decoded(latents)
+        """Latents (B, C, h, w) -> (B, 1, H, W) float32: by the exact inverse where there is one, not the decoder."""
+        return self.sketch(latents) if self._lossless else self._decoded(latents)
 
     def _decoded(self, latents: Tensor) -> Tensor:
         weight = self.vae.decoder.conv_in.weight
@@ -86,10 +104,10 @@ class KLCodec:
 def load_kl(folder: Path, device: str, dtype: torch.dtype) -> KLCodec:
     """In fp32 on CUDA: fp16 convolutions may overflow, and decoding takes a small share of the time.
 
-    The digest is that of the weights as they are stored, whatever they are rounded to here.
+    The digest and the closed form are those of the weights as they are stored, whatever they are rounded to here.
     """
     vae = AutoencoderKL.from_pretrained(folder, dtype=torch.float32)
     codec = KLCodec(vae.to(memory_format=torch.channels_last).eval())
-    _ = codec.digest
+    _ = codec.digest, codec.linear
     vae.to(device=device, dtype=torch.float32 if device != "cpu" else dtype)
     return codec

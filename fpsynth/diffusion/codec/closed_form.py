@@ -20,7 +20,7 @@ from diffusers.models.autoencoders.vae import Encoder
 from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 
-from fpsynth.diffusion.codec.block_pca import BlockPCA
+from fpsynth.diffusion.codec.block_transform import BlockTransform
 from fpsynth.errors import UserError
 
 CONSTANT = 256.0
@@ -29,7 +29,7 @@ LOG_VARIANCE = -30.0
 """Of the posterior: sampling it gives its mean."""
 
 
-def write_encoder(vae: AutoencoderKL, transform: BlockPCA) -> None:
+def write_encoder(vae: AutoencoderKL, transform: BlockTransform) -> None:
     """Set the encoder's weights. Raises UserError where the encoder's shape cannot hold the transform."""
     _check(vae)
     encoder, convs = vae.encoder, _downsampling(vae.encoder)
@@ -40,7 +40,7 @@ def write_encoder(vae: AutoencoderKL, transform: BlockPCA) -> None:
     _write(encoder, transform)
 
 
-def read_encoder(vae: AutoencoderKL) -> BlockPCA | None:
+def read_encoder(vae: AutoencoderKL) -> BlockTransform | None:
     """The transform that write_encoder wrote, in float32 or rounded to float16; None where the encoder is another."""
     try:
         _check(vae)
@@ -94,7 +94,7 @@ def _bias(conv: nn.Conv2d) -> Tensor:
 
 
 @torch.no_grad()
-def _write(encoder: Encoder, transform: BlockPCA) -> None:
+def _write(encoder: Encoder, transform: BlockTransform) -> None:
     for weight in encoder.parameters():
         weight.zero_()
     encoder.conv_in.weight[0, 0, 1, 1] = 1
@@ -147,7 +147,7 @@ def _write_pairs(encoder: Encoder) -> None:
     _bias(out)[latents:] = LOG_VARIANCE
 
 
-def _read_transform(encoder: Encoder) -> BlockPCA:
+def _read_transform(encoder: Encoder) -> BlockTransform:
     """Undo _set_cells and _order. Of the mean only what the latents see is known, so it is the smallest such block."""
     last = _downsampling(encoder)[-1]
     factor, latents = 2 ** len(_downsampling(encoder)), _latents(encoder)
@@ -155,4 +155,4 @@ def _read_transform(encoder: Encoder) -> BlockPCA:
     analysis = torch.zeros(latents, factor * factor)
     analysis[:, _order(factor)] = cells.permute(0, 2, 3, 1).reshape(latents, -1)
     mean = torch.linalg.pinv(analysis) @ -_bias(last)[:latents].detach().float().cpu()
-    return BlockPCA(analysis, mean)
+    return BlockTransform(analysis, mean)

@@ -21,6 +21,17 @@ class Codec(Protocol):
     def digest(self) -> str:
         """Of everything that decides the latents: two codecs of one digest encode alike."""
 
+    @property
+    def quick(self) -> bool:
+        """Whether encoding costs so little that latents are not worth keeping."""
+
+    @property
+    def grain(self) -> int:
+        """Pixels along each side of a cell of the noise that `white` takes."""
+
+    def white(self, noise: Tensor) -> Tensor:
+        """White noise (B, C', H / grain, W / grain), C' = 1 on pixels, else channels -> of the latents, as white."""
+
     def encode(self, images: Tensor) -> Tensor:
         """(B, 1, H, W) in [-1, 1] -> (B, channels, H / factor, W / factor) float32."""
 

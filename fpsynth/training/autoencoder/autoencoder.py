@@ -1,10 +1,12 @@
 """The autoencoder stage: an encoder in closed form, and a decoder that learns to undo it.
 
-The encoder is a partly whitened principal component analysis of 4 x 4 pixel blocks, written exactly into the weights of
-a diffusers AutoencoderKL. So the latents are final before any training, and the denoiser may learn beside the decoder.
+The encoder is a linear transform of blocks of pixels, written exactly into the weights of a diffusers AutoencoderKL. So
+the latents are final before any training, and the denoiser may learn beside the decoder.
 
-The factor is 4 and not 8 because ridges are 7 to 10 pixels apart: an encoder with stride 8 turns a wave of period 8
-into constant latents, and a decoder of nearest-neighbour upsampling and convolutions cannot make a wave of a constant.
+transform dct: all 64 coefficients of 8 x 8 blocks. This program undoes it exactly. The decoder is for diffusers alone,
+and cannot do as well: stride 8 turns a wave of period 8 into constant latents, and nearest-neighbour upsampling and
+convolutions cannot make a wave of a constant (ridges are 7 to 10 pixels apart).
+transform pca: the leading components of 4 x 4 blocks, partly whitened, which only the decoder turns into images.
 """
 
 from collections.abc import Mapping
@@ -18,7 +20,7 @@ from torch import Tensor
 
 from fpsynth.console import Console
 from fpsynth.diffusion.bundle import forget_origins
-from fpsynth.diffusion.codec.block_pca import fit_block_pca
+from fpsynth.diffusion.codec.block_transform import BlockTransform, block_dct, block_pca
 from fpsynth.diffusion.codec.closed_form import read_encoder, write_encoder
 from fpsynth.errors import UserError
 from fpsynth.training.data import Bank, BankSettings, crop_corners, to_signed
@@ -33,6 +35,7 @@ class AutoencoderSettings(BaseModel):
     stage: Literal["autoencoder"]
     bank: Path | BankSettings = Field(default_factory=BankSettings)
     loop: LoopSettings
+    transform: Literal["pca", "dct"] = Field(default="pca", description="what the encoder is; dct keeps everything")
     block_out_channels: tuple[PositiveInt, ...] = (16, 32, 64)
     layers_per_block: PositiveInt = 1
     norm_num_groups: PositiveInt = 8
@@ -125,8 +128,17 @@ def new_autoencoder(settings: AutoencoderSettings, images: Tensor) -> Autoencode
         use_quant_conv=False,
         use_post_quant_conv=False,
     )
-    write_encoder(vae, fit_block_pca(images, settings.factor, settings.latent_channels))
+    write_encoder(vae, transform_of(settings, images))
     return vae
+
+
+def transform_of(settings: AutoencoderSettings, images: Tensor) -> BlockTransform:
+    """The encoder as a matrix. Raises UserError for a cosine transform that would leave something out."""
+    if settings.transform == "pca":
+        return block_pca(images, settings.factor, settings.latent_channels)
+    if settings.latent_channels != settings.factor**2:
+        raise UserError(f"transform dct keeps everything: it needs {settings.factor**2} latent_channels")
+    return block_dct(settings.factor)
 
 
 def run_autoencoder(settings: AutoencoderSettings, bank: Bank, out: Path, device: str, console: Console) -> None:

@@ -1,6 +1,10 @@
-"""The bank's latents, encoded once: every image plain and mirrored (mirrored latents are not those of the mirror)."""
+"""The bank's latents: of a codec that is quick, encoded as they are asked for; of any other, encoded once.
+
+Those are of every image, plain and mirrored (mirrored latents are not those of the mirror).
+"""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,9 +18,33 @@ HOLDS, LATENT = "latents", "latent"
 ENCODE_BATCH = 8
 
 
+class LatentBank(Protocol):
+    """Latents of a bank's images."""
+
+    @property
+    def bank(self) -> Bank:
+        """The images."""
+
+    def crop(self, index: int, mirrored: bool, top: int, left: int, size: int) -> Tensor:
+        """The latents (C, size/f, size/f) float32 of a crop of the (mirrored) image; top, left and size in pixels."""
+
+
 @dataclass(frozen=True)
-class LatentBank:
-    """Latents of a bank's images: a column of (2, C, h, w) float16, [plain, mirrored]; `factor` pixels a cell."""
+class QuickLatents:
+    """Encoded as they are asked for."""
+
+    bank: Bank
+    codec: Codec
+
+    def crop(self, index: int, mirrored: bool, top: int, left: int, size: int) -> Tensor:
+        """See LatentBank."""
+        image = self.bank.image_crop(index, top, SIZE - left - size if mirrored else left, size)
+        return self.codec.encode(to_signed(image.flip(-1) if mirrored else image)[None, None])[0]
+
+
+@dataclass(frozen=True)
+class StoredLatents:
+    """A column of (2, C, h, w) float16, [plain, mirrored]; `factor` pixels a cell."""
 
     bank: Bank
     columns: Columns
@@ -24,13 +52,18 @@ class LatentBank:
     factor: int
 
     def crop(self, index: int, mirrored: bool, top: int, left: int, size: int) -> Tensor:
-        """The latents (C, size/f, size/f) float32 of a crop of the (mirrored) image; top, left and size in pixels."""
+        """See LatentBank."""
         y, x, s = top // self.factor, left // self.factor, size // self.factor
         return self.columns.read(LATENT, index, int(mirrored), slice(None), slice(y, y + s), slice(x, x + s)).float()
 
 
 def encode_bank(bank: Bank, codec: Codec, device: str, say: Say = print) -> LatentBank:
-    """Encode what this codec has not encoded yet, on a torch device; in a folder of the bank that its digest names."""
+    """Encode what this codec has not encoded yet, on a torch device; in a folder of the bank that its digest names.
+
+    A quick codec has nothing to encode beforehand.
+    """
+    if codec.quick:
+        return QuickLatents(bank, codec)
     store = Store(bank.folder / f"{HOLDS}-{codec.digest[:12]}")
     claim(store.folder, Description(HOLDS, {"codec": codec.digest}, [LATENT]))
     missing = [i for i in range(bank.chunks) if not _encoded(bank, store, i)]
@@ -41,7 +74,7 @@ def encode_bank(bank: Bank, codec: Codec, device: str, say: Say = print) -> Late
     )
     side = SIZE // codec.factor
     shape = ("F16", (CHUNK, 2, codec.channels, side, side))
-    return LatentBank(bank, store.columns({LATENT: shape}, bank.chunks), codec.channels, codec.factor)
+    return StoredLatents(bank, store.columns({LATENT: shape}, bank.chunks), codec.channels, codec.factor)
 
 
 def _encoded(bank: Bank, store: Store, index: int) -> bool:

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, SerializeAsAny
 
 from fpsynth.console import Console
 from fpsynth.diffusion.codec import load_codec
 from fpsynth.diffusion.denoiser import BACKBONES
 from fpsynth.diffusion.denoiser.unet import UnetSettings
 from fpsynth.diffusion.model import Model, save_model
-from fpsynth.diffusion.schedule import cosine_schedule
+from fpsynth.diffusion.schedule import tangent_schedule
 from fpsynth.model_folder import PLANES, Knows
 from fpsynth.slots import SLOTS
 from fpsynth.training.batches import CropSettings, DropSettings
@@ -29,6 +29,15 @@ def networks() -> Mapping[str, type[BaseModel]]:
     return {str(b.settings.model_fields["kind"].default): b.settings for b in BACKBONES.values()}
 
 
+class ScheduleSettings(BaseModel):
+    """See fpsynth.diffusion.schedule.tangent_schedule; the defaults suit latents with the sizes of pixels."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shift: PositiveFloat = 2.0
+    spread: PositiveFloat = 1.4
+
+
 class DenoiserSettings(BaseModel):
     """A recipe of this stage."""
 
@@ -39,7 +48,8 @@ class DenoiserSettings(BaseModel):
     autoencoder: Path = Field(description="folder of a diffusers AutoencoderKL: its encoder gives the latents")
     network: Annotated[SerializeAsAny[BaseModel], kind_of(networks)] = UnetSettings()
     planes: tuple[str, ...] = PLANES
-    prediction: Literal["v_prediction", "epsilon", "sample"] = "v_prediction"
+    prediction: Literal["v_prediction", "epsilon", "sample"] = "sample"
+    schedule: ScheduleSettings = ScheduleSettings()
     crops: CropSettings = CropSettings()
     drop: DropSettings = DropSettings()
     loop: LoopSettings
@@ -65,7 +75,7 @@ def new_model(settings: DenoiserSettings) -> Model:
     return Model(
         denoiser=network.build(codec.channels, codec.factor, settings.planes, settings.loop.seed),
         codec=codec,
-        schedule=cosine_schedule(settings.prediction),
+        schedule=tangent_schedule(settings.prediction, settings.schedule.shift, settings.schedule.spread),
     )
 
 

@@ -13,8 +13,6 @@ from fpsynth.training.denoiser.lessons import Lessons
 from fpsynth.training.denoiser.preview import Preview
 from fpsynth.training.loop import Learner
 
-SHIFT = 3.0
-"""Of the times that are learnt: towards much noise."""
 BLOCKS: Mapping[int, float] = {1: 1.0, 8: 4.0, 32: 8.0}
 """Multiscale loss: the blocks' sides in latent pixels, and their weights."""
 
@@ -32,10 +30,10 @@ class DenoiserJob:
         """Multiscale mean square of the error, and the error by the amount of noise."""
         batch, noise, generator = self._lessons.draw(step)
         schedule = self._lessons.schedule
-        t = stratified_times(generator, len(noise), schedule.steps, SHIFT)
+        t = stratified_times(generator, len(noise), schedule.steps)
         z, target = schedule.noisy(batch.latents, noise, t), schedule.target(batch.latents, noise, t)
         output = ask(self._denoiser, self._denoiser.tell(batch.conditions), z.to(device), t.to(device))
-        error = output - target.to(device)
+        error = schedule.as_velocity(output - target.to(device), t.to(device))
         each = error.detach().square().mean((1, 2, 3))
         return multiscale(error), by_time(each.cpu(), t, schedule.steps)
 

@@ -47,7 +47,8 @@ class Taught(Protocol):
 
 def lessons_for(model: Model, settings: Taught, bank: Bank, device: str, say: Say) -> Lessons:
     """The lessons of a model from a bank, which is encoded for it. Raises UserError for crops that do not suit it."""
-    check_grid(settings.crops.size, model.multiple)
+    for side in settings.crops.sizes:
+        check_grid(side, model.multiple)
     return Lessons(
         source=encode_bank(bank, model.codec, device, say),
         schedule=model.schedule,
@@ -61,7 +62,7 @@ def lessons_for(model: Model, settings: Taught, bank: Bank, device: str, say: Sa
 def check_grid(size: int, multiple: int) -> None:
     """Raises UserError unless a crop of `size` pixels suits a model whose sides are multiples of `multiple`."""
     if size % multiple:
-        raise UserError(f"crops.size {size} is no multiple of {multiple}, which this model needs")
+        raise UserError(f"crops.sizes: {size} is no multiple of {multiple}, which this model needs")
 
 
 def freeze(module: nn.Module, place: Place) -> None:

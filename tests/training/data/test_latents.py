@@ -11,7 +11,8 @@ class Halving:
 
     channels, factor = 1, 4
 
-    def __init__(self, times=1.0):
+    def __init__(self, times=1.0, quick=False):
+        self.quick = quick
         self.times, self.digest, self.asked = times, f"{times:.3f}".ljust(64, "0"), 0
 
     def encode(self, images):
@@ -31,6 +32,14 @@ def test_latents_are_those_of_the_images_and_made_once(tmp_path):
     assert torch.allclose(source.crop(9, True, 64, 32, 128)[0], signed.flip(-1)[64:192:4, 32:160:4], atol=1e-3)
     encode_bank(Bank(tmp_path), codec, "cpu", quiet)
     assert codec.asked == 128
+
+
+def test_a_quick_codec_keeps_nothing(tmp_path):
+    bank = wave_bank(tmp_path)
+    kept, quick = (encode_bank(bank, Halving(quick=quick), "cpu", quiet) for quick in (False, True))
+    for mirrored in (False, True):
+        assert torch.allclose(kept.crop(9, mirrored, 64, 32, 128), quick.crop(9, mirrored, 64, 32, 128), atol=1e-3)
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == [f"latents-{'1.000'.ljust(12, '0')}"]
 
 
 def test_another_codec_has_latents_of_its_own(tmp_path):

@@ -13,21 +13,26 @@ from fpsynth.conditioning.style import STYLE_SIZE
 from fpsynth.conditioning.tokenizer import build_tokenizer
 from fpsynth.diffusion.denoiser.unet.adapter import attach
 from fpsynth.diffusion.denoiser.unet.unet import UnetDenoiser
+from fpsynth.errors import UserError
 
 Width = Annotated[PositiveInt, Field(multiple_of=32)]
 
 
 class UnetSettings(BaseModel):
-    """widths: channels of the U-Net, one a level (multiples of 64: others are slow in bf16); the last two attend."""
+    """widths: channels of the U-Net, one a level (multiples of 64: others are slow in bf16); the last ones attend."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["unet"] = "unet"
     widths: tuple[Width, ...] = Field(default=(64, 64, 128, 128), min_length=2)
+    attend: PositiveInt = Field(default=2, description="levels with attention, from the smallest")
     layers: PositiveInt = 1
     heads: PositiveInt = 2
     context: PositiveInt = Field(default=128, description="width of words and style tokens, a multiple of 64")
     tokens: PositiveInt = Field(default=32, description="longest prompt")
+    control_widths: tuple[PositiveInt, ...] | None = Field(
+        default=None, description="channels of the planes on their way to the latents' grid, one a halving and one more"
+    )
     control_start: NonNegativeFloat = Field(default=0.02, description="deviation of the ControlNet's output weights")
 
     def build(self, channels: int, factor: int, planes: Sequence[str], seed: int) -> UnetDenoiser:
@@ -50,7 +55,7 @@ def build_parts(size: UnetSettings, channels: int, factor: int, planes: Sequence
     return {
         "tokenizer": tokenizer,
         "unet": unet,
-        "controlnet": build_controlnet(unet, factor, len(planes)),
+        "controlnet": build_controlnet(unet, factor, len(planes), size.control_widths),
         "text_encoder": build_text_encoder(size, tokenizer),
         "image_encoder": build_image_encoder(size),
     }
@@ -64,13 +69,14 @@ def control_outputs(controlnet: ControlNetModel) -> list[nn.Conv2d]:
 
 def build_unet(size: UnetSettings, channels: int, sample: int) -> UNet2DConditionModel:
     """The network that predicts."""
-    plain = len(size.widths) - 2
+    attend = min(size.attend, len(size.widths))
+    plain = len(size.widths) - attend
     return UNet2DConditionModel(
         sample_size=sample,
         in_channels=channels,
         out_channels=channels,
-        down_block_types=("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",) * 2,
-        up_block_types=("CrossAttnUpBlock2D",) * 2 + ("UpBlock2D",) * plain,
+        down_block_types=("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",) * attend,
+        up_block_types=("CrossAttnUpBlock2D",) * attend + ("UpBlock2D",) * plain,
         block_out_channels=size.widths,
         layers_per_block=size.layers,
         cross_attention_dim=size.context,
@@ -80,14 +86,17 @@ def build_unet(size: UnetSettings, channels: int, sample: int) -> UNet2DConditio
     )
 
 
-def build_controlnet(unet: UNet2DConditionModel, factor: int, planes: int) -> ControlNetModel:
-    """Must be made before an IP-Adapter is loaded. The planes reach the latents' grid in log2(factor) steps."""
-    stages = factor.bit_length()
-    return ControlNetModel.from_unet(
-        unet,
-        conditioning_channels=planes,
-        conditioning_embedding_out_channels=tuple(16 * 2**i for i in range(stages)),
-    )
+def build_controlnet(
+    unet: UNet2DConditionModel, factor: int, planes: int, widths: tuple[int, ...] | None = None
+) -> ControlNetModel:
+    """Must be made before an IP-Adapter is loaded. The planes reach the latents' grid in log2(factor) steps.
+
+    Raises UserError for a wrong number of widths.
+    """
+    widths = widths or tuple(16 * 2**i for i in range(factor.bit_length()))
+    if len(widths) != factor.bit_length():
+        raise UserError(f"control_widths wants {factor.bit_length()} numbers for {factor} pixels a latent cell")
+    return ControlNetModel.from_unet(unet, conditioning_channels=planes, conditioning_embedding_out_channels=widths)
 
 
 def build_text_encoder(size: UnetSettings, tokenizer: CLIPTokenizer) -> CLIPTextModel:
