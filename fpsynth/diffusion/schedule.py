@@ -108,9 +108,10 @@ def cosine_schedule(prediction: str = "v_prediction") -> Schedule:
 def tangent_schedule(prediction: str = "sample", shift: float = 1.0, spread: float = 1.0) -> Schedule:
     """s_t / a_t = shift tan(pi t / 2)^spread, trailing times.
 
-    With shift 1 and spread 1 it is the cosine schedule without its offset. A shift above 1 goes with the image's side: what is large in an image is decided under more noise (Hoogeboom et
-    al., simple diffusion, 2023, equation 4). A spread above 1 stops more often at both ends: where the tone of the
-    whole image is decided, and where the finest grain is.
+    With shift 1 and spread 1 it is the cosine schedule without its offset. A shift above 1 goes with the image's side:
+    what is large in an image is decided under more noise (Hoogeboom et al., simple diffusion, 2023, equation 4). A
+    spread above 1 stops more often at both ends: where the tone of the whole image is decided, and where the finest
+    grain is.
     """
     t = torch.arange(1001, dtype=torch.float64) / 1000
     ratio = shift * (torch.pi / 2 * t).tan().abs() ** spread
