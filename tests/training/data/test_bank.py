@@ -53,7 +53,13 @@ def test_a_known_chunk_looks_as_ever():
 
 
 def words(*of):
-    return dict(zip(("quality", "acquisition", "pattern", "sensor", "skin", "pressure", "surface"), of, strict=True))
+    return dict(
+        zip(
+            ("quality", "acquisition", "pattern", "sensor", "skin", "pressure", "surface", "material", "technique"),
+            of,
+            strict=True,
+        )
+    )
 
 
 @pytest.mark.parametrize(
