@@ -65,10 +65,10 @@ def words(*of):
 @pytest.mark.parametrize(
     ("capture", "known"),
     [
-        (0, words("excellent", "plain", "right_loop", "capacitive", "normal", "firm", None)),
-        (9, words("excellent", "plain", "left_loop", "capacitive", "normal", "normal", None)),
-        (17, words("fair", "plain", "tented_arch", "optical", "normal", "firm", None)),
-        (33, words("good", "plain", "tented_arch", "thermal", "normal", "normal", None)),
+        (0, words("excellent", "plain", "right_loop", "capacitive", "normal", "firm", None, "live", None)),
+        (9, words("excellent", "plain", "left_loop", "thermal", "normal", "normal", None, "live", None)),
+        (17, words("fair", "plain", "tented_arch", "optical", "normal", "firm", None, "live", None)),
+        (33, words("good", "plain", "tented_arch", "thermal", "normal", "normal", None, "live", None)),
     ],
 )
 def test_known_labels_are_drawn_as_ever(capture, known):
