@@ -56,7 +56,7 @@ class Surface:
 SURFACES = {
     "glass": Surface(tone=4, coarse=0.5, brushed=0.5, cloud=3),
     "card": Surface(tone=8, coarse=9, fibres=2, cloud=5),
-    "plastic": Surface(coarse=1, pebbles=9),
+    "plastic": Surface(coarse=1, pebbles=7),
     "metal": Surface(tone=-14, coarse=1.5, brushed=8, cloud=6),
     "paper": Surface(tone=14, coarse=2.5, fibres=9, cloud=8),
 }
