@@ -58,7 +58,7 @@ LIVE = Material()
 MATERIALS: Mapping[str, Material] = {
     "live": LIVE,
     "gelatine": Material(
-        lost=0.6, broad=0.22, bubbles=7, bubble_mm=0.24, rim=0.5, cut_mm=0.5, stretch=-0.03, moisture=0.22, rough=0.8
+        lost=0.6, broad=0.22, bubbles=5, bubble_mm=0.24, rim=0.5, cut_mm=0.5, stretch=-0.03, moisture=0.22, rough=0.8
     ),
     "silicone": Material(
         lost=0.75, broad=0.1, bubbles=3, bubble_mm=0.17, rim=0.8, cut_mm=0.7, stretch=0.01, moisture=-0.2, rough=0.7
@@ -67,17 +67,17 @@ MATERIALS: Mapping[str, Material] = {
         lost=0.85, broad=0.16, bubbles=5, bubble_mm=0.2, rim=0.7, cut_mm=0.4, stretch=-0.04, moisture=-0.1, rough=1.15
     ),
     "wood glue": Material(
-        lost=0.55, broad=0.05, bubbles=10, bubble_mm=0.14, rim=1.0, cut_mm=0.6, stretch=-0.02, moisture=-0.3, rough=1.1
+        lost=0.55, broad=0.05, bubbles=6, bubble_mm=0.14, rim=1.0, cut_mm=0.6, stretch=-0.02, moisture=-0.22, rough=1.0
     ),
     "play-doh": Material(
-        lost=0.95, broad=0.3, bubbles=1, bubble_mm=0.3, rim=0.3, cut_mm=0.3, stretch=0.04, moisture=0.12, rough=1.2,
-        lumps=0.18,
+        lost=0.95, broad=0.25, bubbles=1, bubble_mm=0.3, rim=0.3, cut_mm=0.3, stretch=0.04, moisture=0.12, rough=1.2,
+        lumps=0.12,
     ),
     "2-D print": Material(lost=1.0, broad=0.06, rim=0.0, cut_mm=0.3, rough=0.5, flat=1.0, halftone=0.5),
 }  # fmt: skip
 """By the words of the slot."""
 
-EDGE_MM, RIM_MM, RIM_FAR_MM = 0.06, 0.13, 0.3
+EDGE_MM, RIM_MM, RIM_FAR_MM = 0.06, 0.13, 0.42
 """Softness of a mould's edge; half width of its rim; how far outside the edge the rim lies."""
 SCREEN_MM, SCREEN_PIXELS = 0.17, 2.5
 """Pitch of a printer's dots (150 lines an inch), and the least that an image shows."""
