@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from fpsynth.extractor.mindtct import available
 from fpsynth.finger import make_finger
 from fpsynth.gate import judge
 from fpsynth.impression import CaptureSettings, capture, capture_all
@@ -87,10 +88,9 @@ def test_spoofs_lose_pores_and_a_printed_finger_its_pressure(finger):
     assert print_.pressure.std() < 1e-4 < live.pressure.std()
 
 
+@pytest.mark.skipif(not available(), reason="the extra 'judges' is not installed")
 @pytest.mark.parametrize("material", SPOOFS)
-def test_the_truth_is_found_in_spoofs(finger, material):
-    """By mindtct, or by fpsynth's own extractor where it cannot be used."""
-
+def test_mindtct_finds_the_truth_in_spoofs(finger, material):
     def recall(word):
         prints = [taken(finger, word, seed, quality="good") for seed in range(3)]
         greys = [render(one, draw_device("optical", rng(7)), rng(9)).numpy() for one in prints]
