@@ -41,6 +41,8 @@ class Slot:
 
 
 _SURFACES = ("glass", "card", "plastic", "metal", "paper")
+_TECHNIQUES = ("powder", "cyanoacrylate", "ninhydrin")
+_SPOOFS = ("gelatine", "silicone", "latex", "wood glue", "play-doh", "2-D print")
 
 SLOTS: Final[dict[str, Slot]] = {
     "quality": Slot(
@@ -74,6 +76,15 @@ SLOTS: Final[dict[str, Slot]] = {
         rare=True,
         only={"latent": _SURFACES, "ink": ("card",)},
     ),
+    "material": Slot(words=("live", *_SPOOFS), part="capture", phrase="{} finger", draw=6, rare=True),
+    "technique": Slot(
+        words=_TECHNIQUES,
+        part="prompt",
+        phrase="developed with {}",
+        draw=7,
+        rare=True,
+        only={"latent": _TECHNIQUES},
+    ),
 }
 """In the order in which a prompt says them."""
 
@@ -99,8 +110,30 @@ CLASHES: Final[tuple[Clash, ...]] = (
         {"pressure": ("light", "normal", "firm"), "sensor": ("contactless",)},
         "a finger before a camera presses on nothing",
     ),
+    Clash(
+        {"technique": ("ninhydrin",), "surface": ("glass", "plastic", "metal")},
+        "ninhydrin stains sweat that a porous surface took up (card, paper)",
+    ),
+    Clash(
+        {"technique": ("cyanoacrylate",), "surface": ("card", "paper")},
+        "cyanoacrylate fumes build up on surfaces that take up nothing (glass, plastic, metal)",
+    ),
 )
 """Recipes that ask for them are followed, and their authors told."""
+
+
+def clash(words: Words) -> bool:
+    """Whether some of these words cannot be said of one print."""
+    return any(all(words.get(slot) in these for slot, these in one.words.items()) for one in CLASHES)
+
+
+LIVENESS = ("bona fide", "attack")
+"""How ISO/IEC 30107-3 calls a presentation: of the finger itself, or of an attack instrument."""
+
+
+def liveness(words: Words) -> str:
+    """What the material makes of the presentation; where it is left open the finger itself was captured."""
+    return LIVENESS[words.get("material") in _SPOOFS]
 
 
 def words_of(slot: str) -> tuple[str, ...]:

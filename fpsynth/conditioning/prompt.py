@@ -43,7 +43,7 @@ def _phrase(slot: Slot, word: str) -> str:
 
 
 def known_words(vocabulary: Mapping[str, Sequence[str]] | None = None) -> tuple[str, ...]:
-    """Every word (and sign) that a prompt of the template can hold, in a fixed order: the frame, then the slots'.
+    """Every word (and sign) that a prompt of the template can hold, in small letters: the frame, then the slots'.
 
     vocabulary: slot -> words, as a model knows them; None: the table's.
     """
@@ -51,7 +51,7 @@ def known_words(vocabulary: Mapping[str, Sequence[str]] | None = None) -> tuple[
     frame = ["a", *_frame(slots, leads=True), "fingerprint", *_frame(slots, leads=False), ","]
     all_words = [slot.words for slot in slots] if vocabulary is None else vocabulary.values()
     said = [part for words in all_words for word in words for part in spoken(word).split()]
-    return tuple(dict.fromkeys(frame + said))
+    return tuple(dict.fromkeys(word.lower() for word in frame + said))
 
 
 def _frame(slots: Iterable[Slot], leads: bool) -> list[str]:

@@ -13,7 +13,7 @@ from PIL import Image
 from fpsynth.extractor import Extractor
 from fpsynth.gate.verdict import WORDS, Word
 from fpsynth.minutiae import Minutia, SingularPoint
-from fpsynth.slots import SLOTS, Words
+from fpsynth.slots import LIVENESS, SLOTS, Words, liveness
 from fpsynth.vocabulary import FINGERS
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ def _facts(value: Any) -> dict[str, Any]:
         "finger": ClassLabel(names=list(FINGERS)),
         "impression": value("int32"),
         **{name: ClassLabel(names=list(slot.words)) for name, slot in SLOTS.items()},
+        "liveness": ClassLabel(names=list(LIVENESS)),
         "prompt": value("string"),
         "style": value("string"),
         "seed": value("int64"),
@@ -161,6 +162,7 @@ def facts(row: Row, encoded: bytes) -> dict[str, Any]:
         "finger": row.finger,
         "impression": row.impression,
         **{name: _code(slot.words, row.words.get(name)) for name, slot in SLOTS.items()},
+        "liveness": _code(LIVENESS, liveness(row.words)),
         "prompt": row.prompt,
         "style": row.style,
         "seed": row.seed,

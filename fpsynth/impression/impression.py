@@ -20,11 +20,15 @@ from fpsynth.impression.load import (
     pressure_field,
     wear_field,
 )
+from fpsynth.impression.material import MATERIALS, cast, moulded
 from fpsynth.impression.pose import draw_pose
 from fpsynth.impression.skin import SkinMap, draw_distortion
 from fpsynth.impression.truth import Planes, move_minutiae, move_singular
 from fpsynth.minutiae import Minutia, SingularPoint
 from fpsynth.slots import Words
+
+SAID = ("acquisition", "quality", "skin", "pressure", "material")
+"""Slots whose words a capture follows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +43,12 @@ class CaptureSettings:
     skin: str = "normal"
     pressure: str | None = None
     variation: float = 1.0
+    material: str = "live"
 
     @classmethod
     def saying(cls, words: Words, width: int, height: int, ppi: int, variation: float = 1.0) -> "CaptureSettings":
         """As the words of the slots say; what they leave open is as usual."""
-        said = {slot: word for slot in ("acquisition", "quality", "skin", "pressure") if (word := words.get(slot))}
+        said = {slot: word for slot in SAID if (word := words.get(slot))}
         return cls(width=width, height=height, ppi=ppi, variation=variation, **said)
 
 
@@ -119,17 +124,17 @@ def capture_all(
     contact = touch(draws, depth, ridges, touches[0].skin.pixel_mm)
     planes = {"ridges": ridges, "detail": detail, "contact": contact, "pressure": pressure, "moisture": moisture}
     planes |= {"wear": wear, "flow": flow.permute(0, 2, 3, 1).contiguous()}
-    shown = (plane.cpu().numpy() for plane in (contact, pressure, moisture, wear))
     each = [{name: plane[i] for name, plane in planes.items()} for i in range(len(fingers))]
-    rows = zip(fingers, settings, touches, each, zip(*shown, strict=True), strict=True)
-    return [_impression(f, s, touched, own, Planes(*seen)) for f, s, touched, own, seen in rows]
+    for one, held, asked, touched, own in zip(each, depth, settings, touches, draws, strict=True):
+        one.update(moulded(one, held, MATERIALS[asked.material], own, touched.skin.pixel_mm))
+    rows = zip(fingers, settings, touches, each, strict=True)
+    return [_impression(f, s, touched, own) for f, s, touched, own in rows]
 
 
-def _impression(
-    finger: Master, settings: CaptureSettings, touched: _Touch, planes: Mapping[str, Tensor], seen: Planes
-) -> Impression:
+def _impression(finger: Master, settings: CaptureSettings, touched: _Touch, planes: Mapping[str, Tensor]) -> Impression:
     """One capture of a batch: its planes, and what is true of it."""
     rows, cols = finger.ridges.shape
+    seen = Planes(*(planes[name].cpu().numpy() for name in ("contact", "pressure", "moisture", "wear")))
     return Impression(
         settings=settings,
         **planes,
@@ -150,7 +155,8 @@ def _draw_touch(draws: Draws, finger: Master, settings: CaptureSettings) -> _Tou
     skin = SkinMap(pose, distortion, middle, _pad_middle(finger), *sizes)
     outline = draw_outline(draws, settings.acquisition, size, pressure)
     moisture = draw_moisture(draws, settings.quality, settings.skin)
-    return _Touch(skin, outline, pressure, moisture, draw_roughness(draws, settings.quality))
+    roughness = draw_roughness(draws, settings.quality) * MATERIALS[settings.material].rough
+    return _Touch(cast(skin, MATERIALS[settings.material]), outline, pressure, moisture, roughness)
 
 
 def finger_size(finger: Master) -> float:

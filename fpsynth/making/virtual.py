@@ -21,12 +21,12 @@ class VirtualRenderer:
         self.seed = recipe.seed
 
     def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:
-        """The render of each scene by a device of the row's sensor, on the row's surface."""
+        """The render of each scene by a device of the row's sensor, on the row's surface, by its technique."""
         return [self._draw(scene, attempt) for scene in scenes]
 
     def _draw(self, scene: Scene, attempt: int) -> Drawn:
         node, words = (scene.row.identity, scene.row.impression, attempt), scene.row.words
         rng = generator(self.seed, Stream.DEVICE, *node)
-        device = draw_device(words["sensor"] or "optical", rng, words["surface"])
+        device = draw_device(words["sensor"] or "optical", rng, words["surface"], words["technique"])
         image = render(scene.impression, device, generator(self.seed, Stream.RENDER, *node))
         return Drawn(image.cpu().numpy(), integer(self.seed, Stream.RENDER, *node))

@@ -15,6 +15,7 @@ from fpsynth.model_folder import default_model
 from fpsynth.recipe.types import (
     Acquisition,
     Guided,
+    Material,
     Name,
     OneOf,
     Pattern,
@@ -29,6 +30,7 @@ from fpsynth.recipe.types import (
     Split,
     Strings,
     Surface,
+    Technique,
     as_list,
 )
 from fpsynth.slots import SLOTS
@@ -93,6 +95,9 @@ class CapturePart(Part):
     """How the fingers were taken."""
 
     acquisition: Shares[Acquisition] = Field(default={"plain": 1.0}, description="how the finger met the sensor")
+    material: Shares[Material] | None = Field(
+        default=None, description="what was presented: the live finger, or a spoof of it; `null`: live, and not said"
+    )
     variation: float = Field(
         default=1.0,
         ge=0,
@@ -110,6 +115,9 @@ class PromptPart(Part):
     pressure: Shares[Pressure] | None = Field(default=None, description="pressure of the finger")
     surface: Shares[Surface] | None = Field(
         default=None, description="what a latent or ink print lies on (ink: card); left out with other sensors"
+    )
+    technique: Shares[Technique] | None = Field(
+        default=None, description="what made a latent print visible; left out with other sensors"
     )
     text: str | None = Field(
         default=None,

@@ -18,13 +18,14 @@ Ranges = Mapping[str, tuple[float, float]]
 class Device:
     """One device: its kind (a word of the slot `sensor`), its parameters, the seed of its fixed pattern.
 
-    surface: what the print lies on (a word of the slot), for kinds that take prints from things.
+    surface, technique: what the print lies on and what made it visible (words of the slots), for kinds that have them.
     """
 
     sensor: str
     parameters: Mapping[str, float]
     seed: int
     surface: str | None = None
+    technique: str | None = None
 
 
 @dataclass(frozen=True)

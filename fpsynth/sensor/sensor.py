@@ -12,22 +12,34 @@ from fpsynth.sensor.chance import Chance
 from fpsynth.sensor.device import Device, Devices, draw_parameters
 from fpsynth.sensor.kind import kind_of
 from fpsynth.sensor.touch import touch
-from fpsynth.slots import SLOTS, words_of
+from fpsynth.slots import SLOTS, Words, clash, words_of
 
 
-def draw_device(sensor: str, rng: np.random.Generator, surface: str | None = None) -> Device:
-    """Draw a device of a kind (a word of the slot); what it takes prints from is `surface` where it can be, or drawn.
+def draw_device(
+    sensor: str, rng: np.random.Generator, surface: str | None = None, technique: str | None = None
+) -> Device:
+    """Draw a device of a kind (a word of the slot); surface and technique are those said where it can have them.
 
-    Raises UserError for an unknown kind or surface.
+    What is not said is drawn from what goes with the rest. Raises UserError for an unknown kind, surface or technique.
     """
-    kind, known = kind_of(sensor), words_of("surface")
-    if surface is not None and surface not in known:
-        raise UserError(f"unknown surface {surface!r}; known: {', '.join(known)}")
-    parameters, seed, drawn = draw_parameters(kind.ranges, rng), int(rng.integers(2**63)), int(rng.integers(len(known)))
-    possible = SLOTS["surface"].only.get(sensor)
-    if not possible:
-        return Device(sensor, parameters, seed)
-    return Device(sensor, parameters, seed, surface if surface in possible else possible[drawn % len(possible)])
+    said = {"surface": surface, "technique": technique}
+    kind = kind_of(sensor)
+    for slot, word in said.items():
+        if word is not None and word not in words_of(slot):
+            raise UserError(f"unknown {slot} {word!r}; known: {', '.join(words_of(slot))}")
+    parameters, seed = draw_parameters(kind.ranges, rng), int(rng.integers(2**63))
+    for slot in said:
+        said[slot] = _drawn(slot, sensor, said, float(rng.random()))
+    return Device(sensor, parameters, seed, **said)
+
+
+def _drawn(slot: str, sensor: str, said: Words, chance: float) -> str | None:
+    """The word said, or that at `chance` in [0, 1) of those that go with the rest; None where the kind has none."""
+    possible = SLOTS[slot].only.get(sensor, ())
+    if not possible or said[slot] in possible:
+        return said[slot] if possible else None
+    going = [word for word in possible if not clash({**said, slot: word})]
+    return (going or possible)[int(chance * len(going or possible))]
 
 
 def render(impression: Impression, device: Device, rng: np.random.Generator) -> Tensor:

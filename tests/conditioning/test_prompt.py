@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 
 import pytest
 
@@ -17,6 +18,8 @@ FULL = {
     "pressure": "firm",
     "surface": "card",
 }
+FIRST = {slot: words_of(slot) for slot in FULL}
+"""The vocabulary of the bundled models."""
 
 
 KNOWN = (
@@ -38,6 +41,10 @@ def test_template():
     assert prompt_text({"pressure": "light", "skin": "dry"}) == "a fingerprint, dry skin, light pressure"
     assert prompt_text({}) == "a fingerprint"
     assert prompt_text({"pattern": "whorl", "sensor": None}) == "a fingerprint, whorl"
+    spoof = {"material": "2-D print", "technique": "ninhydrin"}
+    assert prompt_text(spoof) == "a fingerprint, 2-D print finger, developed with ninhydrin"
+    assert unknown_words(prompt_text(spoof)) == []
+    assert unknown_words(prompt_text(spoof), FIRST) == ["2-d", "print", "finger", "developed", "with", "ninhydrin"]
 
 
 def test_own_text_with_slots():
@@ -53,8 +60,10 @@ def test_unknown_words_are_named():
 
 
 def test_known_words_keep_their_order():
-    assert known_words() == KNOWN
-    vocabulary = json.dumps(sorted(build_tokenizer().get_vocab().items())).encode()
+    assert known_words(FIRST) == KNOWN
+    assert set(KNOWN) < set(known_words())
+    kept = sorted((token, id) for token, id in build_tokenizer().get_vocab().items() if id < 669)
+    vocabulary = json.dumps(kept).encode()
     told = "053a175a06472d2e88319581325a16289804cb0ba4a2e304138d637e4f98904c"
     assert hashlib.sha256(vocabulary).hexdigest() == told
 
@@ -62,15 +71,16 @@ def test_known_words_keep_their_order():
 def test_a_slot_without_a_phrase_is_not_spoken(monkeypatch):
     monkeypatch.setitem(SLOTS, "hand", Slot(words=("clean", "oily"), part="prompt", phrase="", draw=6))
     assert prompt_text({"hand": "oily", "skin": "wet"}) == "a fingerprint, wet skin"
-    assert known_words() == KNOWN
+    assert "oily" not in known_words()
     with pytest.raises(UserError, match="slots are quality"):
         prompt_text({"hand": "oily"}, "an {hand} print")
 
 
 def test_every_known_word_is_one_token():
     tokenizer = build_tokenizer()
-    for word in known_words():
-        assert len(tokenizer(word).input_ids) == 3  # start, word, end
+    for part in {part for word in known_words() for part in re.findall("[a-z]+|[^a-z]", word)}:
+        assert len(tokenizer(part).input_ids) == 3  # start, word, end
+    assert len(tokenizer("2-D print, play-doh").input_ids) == 2 + 4 + 1 + 3
 
 
 def test_prompts_fit_and_unknown_text_falls_back_to_bytes(tmp_path):

@@ -29,7 +29,7 @@ prompt: {age: {child: 0.5, adult: 0.5}}
 sampling: {model: virtual}
 gate: off
 """
-AGE = Slot(words=("child", "adult"), part="prompt", phrase="{} finger", draw=6)
+AGE = Slot(words=("child", "adult"), part="prompt", phrase="{} finger", draw=8)
 
 
 class AgedPrompt(PromptPart):

@@ -32,7 +32,7 @@ def _shares_of(slot: str) -> Callable[[Shares], Shares]:
 class Mixture(BaseModel):
     """Shares of what is rendered for training; flatter than nature's, so that rare words are learnt too.
 
-    A field has the name of its slot. The surface has none: it is the device's.
+    A field has the name of its slot. Surface and technique have none: they are the device's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,7 +40,7 @@ class Mixture(BaseModel):
     seed: NonNegativeInt = 990_001
     workers: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)
     sensor: Annotated[Shares, AfterValidator(_shares_of("sensor"))] = {
-        "optical": 0.3, "capacitive": 0.2, "thermal": 0.15, "ink": 0.2, "latent": 0.05, "contactless": 0.1,
+        "optical": 0.28, "capacitive": 0.2, "thermal": 0.15, "ink": 0.17, "latent": 0.1, "contactless": 0.1,
     }  # fmt: skip
     acquisition: Annotated[Shares, AfterValidator(_shares_of("acquisition"))] = {
         "plain": 0.6, "rolled": 0.18, "partial": 0.14, "slap": 0.08,
@@ -50,6 +50,10 @@ class Mixture(BaseModel):
     }  # fmt: skip
     skin: Annotated[Shares, AfterValidator(_shares_of("skin"))] = {"normal": 0.6, "dry": 0.2, "wet": 0.2}
     pressure: Annotated[Shares, AfterValidator(_shares_of("pressure"))] = {"light": 0.25, "normal": 0.5, "firm": 0.25}
+    material: Annotated[Shares, AfterValidator(_shares_of("material"))] = {
+        "live": 0.88, "gelatine": 0.02, "silicone": 0.02, "latex": 0.02, "wood glue": 0.02, "play-doh": 0.02,
+        "2-D print": 0.02,
+    }  # fmt: skip
     pattern: Annotated[Shares, AfterValidator(_shares_of("pattern"))] = {
         "arch": 0.1, "tented_arch": 0.08, "left_loop": 0.28, "right_loop": 0.28, "whorl": 0.18, "double_loop": 0.08,
     }  # fmt: skip
@@ -109,7 +113,7 @@ def draw_labels(mixture: Mixture, identity: int, capture_number: int, device: De
     if device.sensor == "latent":
         drawn["acquisition"] = "latent"
     known = drawn | {"pattern": draw_pattern(mixture, identity), "sensor": device.sensor}
-    words = {**known, "surface": device.surface}
+    words = {**known, "surface": device.surface, "technique": device.technique}
     return Labels(identity, device.seed, {slot: words.get(slot) for slot in SLOTS})
 
 

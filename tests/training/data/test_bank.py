@@ -53,16 +53,22 @@ def test_a_known_chunk_looks_as_ever():
 
 
 def words(*of):
-    return dict(zip(("quality", "acquisition", "pattern", "sensor", "skin", "pressure", "surface"), of, strict=True))
+    return dict(
+        zip(
+            ("quality", "acquisition", "pattern", "sensor", "skin", "pressure", "surface", "material", "technique"),
+            of,
+            strict=True,
+        )
+    )
 
 
 @pytest.mark.parametrize(
     ("capture", "known"),
     [
-        (0, words("excellent", "plain", "right_loop", "capacitive", "normal", "firm", None)),
-        (9, words("excellent", "plain", "left_loop", "capacitive", "normal", "normal", None)),
-        (17, words("fair", "plain", "tented_arch", "optical", "normal", "firm", None)),
-        (33, words("good", "plain", "tented_arch", "thermal", "normal", "normal", None)),
+        (0, words("excellent", "plain", "right_loop", "capacitive", "normal", "firm", None, "live", None)),
+        (9, words("excellent", "plain", "left_loop", "thermal", "normal", "normal", None, "live", None)),
+        (17, words("fair", "plain", "tented_arch", "optical", "normal", "firm", None, "live", None)),
+        (33, words("good", "plain", "tented_arch", "thermal", "normal", "normal", None, "live", None)),
     ],
 )
 def test_known_labels_are_drawn_as_ever(capture, known):

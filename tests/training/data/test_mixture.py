@@ -6,7 +6,7 @@ from fpsynth.training.data.mixture import draw_device_of, draw_labels, read_labe
 
 
 def test_every_slot_has_shares_or_is_the_devices():
-    assert set(BankSettings().shares) | {"surface"} == set(SLOTS)
+    assert set(BankSettings().shares) | {"surface", "technique"} == set(SLOTS)
 
 
 def test_shares_are_of_known_words_and_leave_none_out():
@@ -22,6 +22,8 @@ def test_labels_are_what_is_rendered():
     labels = draw_labels(settings, 7, 1, device)
     assert labels.words["acquisition"] == labels.words["sensor"] == "latent"
     assert labels.words["surface"] == device.surface is not None
+    assert labels.words["technique"] == device.technique is not None
+    assert labels.words["material"] in words_of("material")
     assert read_labels({"identity": 7, "device": device.seed, "words": dict(labels.words)}) == labels
 
 
