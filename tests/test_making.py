@@ -11,7 +11,7 @@ from fpsynth.conditioning.conditions import Conditioning, Style
 from fpsynth.dataset import Renderer
 from fpsynth.device import choose_device
 from fpsynth.errors import UserError
-from fpsynth.gate import Verdict
+from fpsynth.gate import Limits, Verdict
 from fpsynth.making.renderer import Drawn
 from fpsynth.making.rows import render_batch
 from fpsynth.making.scene import Scene, Scenes, batches
@@ -19,7 +19,7 @@ from fpsynth.making.virtual import VirtualRenderer
 from fpsynth.recipe import Recipe, make_plan
 from fpsynth.sensor import render
 
-RECIPE = Recipe.model_validate({"identities": 3, "impressions": 1, "gate": {"retries": 2}})
+RECIPE = Recipe.model_validate({"identities": 3, "impressions": 1, "gate": {"retries": 2, "recall": 0.85}})
 
 
 @dataclass
@@ -42,9 +42,9 @@ def scenes() -> list[Scene]:
 
 
 def judge_with(monkeypatch, recalls: dict) -> None:
-    def judge(image, truth, contact, ppi, recall, spurious):
+    def judge(image, truth, contact, ppi, asked):
         found = recalls[int(image[0, 0])][int(image[0, 1])]
-        return Verdict("passed" if found >= recall else "failed", found, 0.0)
+        return Verdict("passed" if found >= asked.recall else "failed", found, 0.0, "mindtct", Limits(asked.recall, 0.15))
 
     monkeypatch.setattr("fpsynth.gate.judge", judge)
 
@@ -57,6 +57,7 @@ def test_only_failing_images_are_drawn_again_and_the_best_stays(monkeypatch):
     assert [row.gate.verdict for row in rows] == ["passed", "passed", "failed"]
     assert [row.gate.recall for row in rows] == [0.9, 0.95, 0.6]
     assert [row.gate.tries for row in rows] == [1, 2, 3]
+    assert {row.gate.limits for row in rows} == {Limits(0.85, 0.15)}
     assert [row.seed for row in rows] == [0, 101, 201]
     assert [int(row.image[0, 1]) for row in rows] == [0, 1, 1]
     assert {(row.prompt, row.style) for row in rows} == {("told", "look.png")}

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from fpsynth.extractor import Extractor
+from fpsynth.gate.limits import Limits
 from fpsynth.gate.verdict import WORDS, Word
 from fpsynth.minutiae import Minutia, SingularPoint
 from fpsynth.slots import LIVENESS, SLOTS, Words, liveness
@@ -28,13 +29,15 @@ RENDERERS = ("diffusion", "virtual")
 
 @dataclass(frozen=True)
 class GateRecord:
-    """What the gate said of the image that was kept, how many were drawn, and by which extractor (None: no gate)."""
+    """What the gate said of the image that was kept, how many were drawn, by which extractor (None: no gate), and the
+    limits that it passed or failed."""
 
     verdict: Word = "unjudged"
     recall: float | None = None
     spurious: float | None = None
     tries: int = 1
     extractor: Extractor | None = None
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,8 @@ def _facts(value: Any) -> dict[str, Any]:
             "spurious": value("float32"),
             "tries": value("int32"),
             "extractor": value("string"),
+            "least_recall": value("float32"),
+            "most_spurious": value("float32"),
         },
         "renderer": {
             "kind": ClassLabel(names=list(RENDERERS)),
@@ -183,6 +188,8 @@ def facts(row: Row, encoded: bytes) -> dict[str, Any]:
             "spurious": row.gate.spurious,
             "tries": row.gate.tries,
             "extractor": row.gate.extractor,
+            "least_recall": row.gate.limits and row.gate.limits.recall,
+            "most_spurious": row.gate.limits and row.gate.limits.spurious,
         },
         "renderer": {
             "kind": _code(RENDERERS, row.renderer.kind),

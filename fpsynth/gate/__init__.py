@@ -1,5 +1,6 @@
 """Gate: minutiae extracted again from a finished image and compared with the truth."""
 
-from fpsynth.gate.verdict import Verdict, judge, notice
+from fpsynth.gate.limits import Limits
+from fpsynth.gate.verdict import Asked, Verdict, judge, notice
 
-__all__ = ["Verdict", "judge", "notice"]
+__all__ = ["Asked", "Limits", "Verdict", "judge", "notice"]

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
 from fpsynth.extractor import PPI, Extractor, chosen, compare, extract, mindtct
+from fpsynth.gate.limits import Limits, limits_of
 from fpsynth.minutiae import Minutia
+from fpsynth.slots import Words
 
 Word = Literal["passed", "failed", "unjudged"]
 WORDS = ("passed", "failed", "unjudged")
@@ -19,34 +22,48 @@ less recall passes: of 32 images it then gives the verdict of mindtct for 28, wi
 
 
 @dataclass(frozen=True)
+class Asked:
+    """words: of the image. recall, spurious: limits for mindtct, or None: what captures of these words can show."""
+
+    words: Words = MappingProxyType({})
+    recall: float | None = None
+    spurious: float | None = None
+
+    def limits(self, minutiae: int, extractor: Extractor) -> Limits:
+        """For an image of so many true minutiae and this extractor."""
+        usual = limits_of(self.words, minutiae, extractor)
+        allowance = 0.0 if extractor == "mindtct" else OWN_ALLOWANCE
+        return Limits(
+            usual.recall if self.recall is None else self.recall - allowance,
+            usual.spurious if self.spurious is None else self.spurious,
+        )
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """The word, and what it rests on: share of the truth found, share of the found that is not true, and by whom."""
+    """The word, and what it rests on: share of the truth found, share of the found that is not true, by whom, and how
+    much of each was asked."""
 
     verdict: Word
     recall: float | None = None
     spurious: float | None = None
     extractor: Extractor | None = None
+    limits: Limits | None = None
 
 
 def judge(
-    image: np.ndarray,
-    truth: Sequence[Minutia],
-    contact: np.ndarray,
-    ppi: float = 500,
-    recall: float = 0.85,
-    spurious: float = 0.15,
+    image: np.ndarray, truth: Sequence[Minutia], contact: np.ndarray, ppi: float = 500, asked: Asked = Asked()
 ) -> Verdict:
     """Extract minutiae from image (height, width) uint8 and compare them with the truth, in the same pixels.
 
-    contact (height, width) is 1 where skin touched. Passed with at least this recall and at most this share of
-    spurious minutiae, by mindtct; where it cannot be used fpsynth's own extractor judges, with a lower recall.
+    contact (height, width) is 1 where skin touched. Passed with at least the recall and at most the share of spurious
+    minutiae that are asked for, by mindtct; where it cannot be used fpsynth's own extractor judges.
     """
     extractor, scale = chosen(), PPI / ppi
     found = [f._replace(x=f.x / scale, y=f.y / scale) for f in extract(extractor, image, ppi)]
-    tally = compare(truth, found, contact, scale)
-    least = recall if extractor == "mindtct" else recall - OWN_ALLOWANCE
-    passed = tally.recall >= least and tally.spurious <= spurious
-    return Verdict("passed" if passed else "failed", tally.recall, tally.spurious, extractor)
+    tally, limits = compare(truth, found, contact, scale), asked.limits(len(truth), extractor)
+    passed = tally.recall >= limits.recall and tally.spurious <= limits.spurious
+    return Verdict("passed" if passed else "failed", tally.recall, tally.spurious, extractor, limits)
 
 
 def notice() -> str | None:

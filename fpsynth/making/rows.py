@@ -32,9 +32,9 @@ def judged(image: np.ndarray, scene: Scene, recipe: Recipe, tries: int) -> GateR
     if recipe.gate is None:
         return GateRecord(tries=tries)
     truth = scene.impression
-    limits = {"recall": recipe.gate.recall, "spurious": recipe.gate.spurious}
-    verdict = gate.judge(image, truth.minutiae, truth.contact.cpu().numpy(), recipe.image.ppi, **limits)
-    return GateRecord(verdict.verdict, verdict.recall, verdict.spurious, tries, verdict.extractor)
+    asked = gate.Asked(scene.row.words, recipe.gate.recall, recipe.gate.spurious)
+    verdict = gate.judge(image, truth.minutiae, truth.contact.cpu().numpy(), recipe.image.ppi, asked)
+    return GateRecord(verdict.verdict, verdict.recall, verdict.spurious, tries, verdict.extractor, verdict.limits)
 
 
 def better(old: tuple[Drawn, GateRecord] | None, new: tuple[Drawn, GateRecord]) -> tuple[Drawn, GateRecord]:

@@ -37,7 +37,7 @@ from fpsynth.slots import SLOTS
 from fpsynth.vocabulary import FORMATS, SAMPLERS, SIDECARS
 
 VIRTUAL = "virtual"
-DEFAULT = "default"
+DEFAULT, AUTO = "default", "auto"
 NONE = "none"
 
 
@@ -200,14 +200,19 @@ class SamplingPart(Part):
 class GatePart(Part):
     """What an image must show of the minutiae that are truly in it; a failing one is drawn again."""
 
-    recall: float = Field(
-        default=0.85,
-        ge=0,
-        le=1,
-        description="least share of the true minutiae to be found again by mindtct (by fpsynth's own: 0.15 less)",
+    recall: Annotated[Annotated[float, Field(ge=0, le=1)] | None, absent_if(AUTO)] = Field(
+        default=None,
+        description="least share of the true minutiae to be found again by mindtct (by fpsynth's own: 0.15 less); "
+        "`auto`: what captures of these words can show",
     )
-    spurious: float = Field(default=0.15, ge=0, le=1, description="largest share of found minutiae that are not true")
+    spurious: Annotated[Annotated[float, Field(ge=0, le=1)] | None, absent_if(AUTO)] = Field(
+        default=None, description="largest share of found minutiae that are not true; `auto`: as recall"
+    )
     retries: int = Field(default=3, ge=0, le=20, description="how often a failing image is drawn again")
+
+    @field_serializer("recall", "spurious")
+    def _auto(self, limit: float | None) -> float | str:
+        return AUTO if limit is None else limit
 
 
 class OutputPart(Part):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fpsynth.extractor import Found, mindtct
-from fpsynth.gate import judge, notice
+from fpsynth.gate import Asked, judge, notice
 from tests.prints import grid, planted
 
 nist = pytest.mark.skipif(not mindtct.available(), reason="nbis-python is not installed")
@@ -73,7 +73,7 @@ def test_our_own_extractor_needs_to_find_less(monkeypatch, missing: str | None, 
     monkeypatch.setattr(mindtct, "missing", lambda: missing)
     for found in range(21):
         monkeypatch.setattr("fpsynth.gate.verdict.extract", lambda *_, found=found: truth[:found])
-        verdict = judge(np.zeros((9, 400), np.uint8), truth, np.ones((9, 400)), recall=0.85)
+        verdict = judge(np.zeros((9, 400), np.uint8), truth, np.ones((9, 400)), asked=Asked(recall=0.85))
         assert (verdict.verdict == "passed") == (found >= least)
 
 
