@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-SUFFIX = ".partial"
+from filelock import FileLock, Timeout
+
+from fpsynth.errors import UserError
+
+SUFFIX, LOCK = ".partial", ".fpsynth.lock"
 
 
 @contextmanager
@@ -31,6 +35,26 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Be the only process of ours that works in a folder, which is made where it is missing.
+
+    The system gives the lock back when its holder dies. Raises UserError where another holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise UserError(f"{folder}: another run is at work there; let it end, or choose another folder") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / LOCK).unlink()
+        lock.release()
+
+
 def cache_folder(kind: str) -> Path:
     """Where what can be worked out again is kept between runs."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fpsynth" / kind
@@ -42,5 +66,5 @@ def leftovers(root: Path) -> Iterator[Path]:
 
 
 def is_leftover(path: Path) -> bool:
-    """Whether a file is one that replacing began and nobody finished."""
-    return bool(re.fullmatch(rf"\..+\.[0-9a-f]{{12}}\{SUFFIX}", path.name))
+    """Whether a file is one that replacing began and nobody finished, or a lock."""
+    return path.name == LOCK or bool(re.fullmatch(rf"\..+\.[0-9a-f]{{12}}\{SUFFIX}", path.name))

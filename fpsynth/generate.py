@@ -52,9 +52,10 @@ def generate(order: Order, console: Console) -> bool:
     job = screened(job, loaded.recipe.identities, console)
     writer = DatasetWriter(job.root, job.spec)
     maker = _maker(order, job, plan, writer, console)
-    writer.prepare(order.overwrite)
-    made = _make_shards(job, plan, maker, writer.missing(), order.workers, console)
-    writer.finish()
+    with writer.alone():
+        writer.prepare(order.overwrite)
+        made = _make_shards(job, plan, maker, writer.missing(), order.workers, console)
+        writer.finish()
     result = outcome(writer, plan, made, time.monotonic() - start)
     tell(result, console)
     return result.passed

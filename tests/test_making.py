@@ -44,7 +44,9 @@ def scenes() -> list[Scene]:
 def judge_with(monkeypatch, recalls: dict) -> None:
     def judge(image, truth, contact, ppi, asked):
         found = recalls[int(image[0, 0])][int(image[0, 1])]
-        return Verdict("passed" if found >= asked.recall else "failed", found, 0.0, "mindtct", Limits(asked.recall, 0.15))
+        return Verdict(
+            "passed" if found >= asked.recall else "failed", found, 0.0, "mindtct", Limits(asked.recall, 0.15)
+        )
 
     monkeypatch.setattr("fpsynth.gate.judge", judge)
 

@@ -2,8 +2,9 @@
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fpsynth.dataset import manifest
 from fpsynth.dataset.card import Tally, card
@@ -12,7 +13,7 @@ from fpsynth.dataset.manifest import ShardRecord
 from fpsynth.dataset.row import Row
 from fpsynth.dataset.spec import PARTS, RESERVED, DatasetSpec, is_split_name
 from fpsynth.errors import UserError
-from fpsynth.files import is_leftover, leftovers, write_bytes
+from fpsynth.files import LOCK, alone, is_leftover, leftovers, write_bytes
 from fpsynth.slots import SLOTS
 
 if TYPE_CHECKING:
@@ -32,11 +33,7 @@ class DatasetWriter:
 
         Raises UserError where it holds something else; with overwrite, another dataset of ours is removed first.
         """
-        if self.root.exists() and not self.root.is_dir():
-            raise UserError(f"{self.root} is a file; a folder is needed")
-        found = manifest.read(self.root)
-        if found is None and self.root.exists() and not all(map(is_leftover, self.root.iterdir())):
-            raise UserError(f"{self.root} is not empty and holds no dataset of fpsynth; choose another folder")
+        found = self._found()
         if found is not None and overwrite:
             self._remove(found.get("splits", ()))
         elif found is not None:
@@ -46,6 +43,20 @@ class DatasetWriter:
             return
         self.root.mkdir(parents=True, exist_ok=True)
         manifest.write(self.root, self.spec, None)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Nobody else of ours writes meanwhile. Raises UserError where somebody does, and as prepare does."""
+        self._found()
+        return alone(self.root)
+
+    def _found(self) -> dict[str, Any] | None:
+        """The manifest that is there. Raises UserError where there is something else."""
+        if self.root.exists() and not self.root.is_dir():
+            raise UserError(f"{self.root} is a file; a folder is needed")
+        found = manifest.read(self.root)
+        if found is None and self.root.exists() and not all(map(is_leftover, self.root.iterdir())):
+            raise UserError(f"{self.root} is not empty and holds no dataset of fpsynth; choose another folder")
+        return found
 
     def path(self, index: int) -> Path:
         """The file whose existence says that this shard is whole."""
@@ -91,7 +102,7 @@ class DatasetWriter:
         if not self._closed():
             self._close()
         shutil.rmtree(self.root / PARTS, ignore_errors=True)
-        for stale in list(leftovers(self.root)):
+        for stale in (path for path in list(leftovers(self.root)) if path.name != LOCK):
             stale.unlink(missing_ok=True)
         return True
 

@@ -1,8 +1,7 @@
 """One image: are the minutiae that it should have in it, and no others?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -25,7 +24,7 @@ less recall passes: of 32 images it then gives the verdict of mindtct for 28, wi
 class Asked:
     """words: of the image. recall, spurious: limits for mindtct, or None: what captures of these words can show."""
 
-    words: Words = MappingProxyType({})
+    words: Words = field(default_factory=dict)
     recall: float | None = None
     spurious: float | None = None
 

@@ -13,6 +13,7 @@ from fpsynth.diffusion.bundle import check_bundle
 from fpsynth.diffusion.codec import check_codec
 from fpsynth.diffusion.model import be_quiet
 from fpsynth.errors import UserError
+from fpsynth.files import alone
 from fpsynth.model_folder import default_model
 from fpsynth.recipe.document import Document, read_document
 from fpsynth.recipe.validate import validate
@@ -70,7 +71,8 @@ def _adapters_stage(settings: AdapterSettings, out: Path, device: str, console: 
 
 
 def _embedding_stage(settings: EmbeddingSettings, out: Path, device: str, console: Console) -> None:
-    prints = build_prints(out.parent / "prints", settings.prints, console.note)
+    with alone(out.parent / "prints"):
+        prints = build_prints(out.parent / "prints", settings.prints, console.note)
     _write_settings(settings, out)
     run_embedding(settings, prints, out, device, console)
 
@@ -106,7 +108,8 @@ def train(stage: str, order: Order, console: Console) -> None:
     settings = _settings(document, STAGES[stage].settings)
     device = "cpu" if (stage, order.device) == ("bank", "auto") else choose_device(order.device)
     _check_loop(settings, device)
-    STAGES[stage].run(settings, order.folder, device, console)
+    with alone(order.folder):
+        STAGES[stage].run(settings, order.folder, device, console)
     console.result({"stage": stage, "output": str(order.folder)}, brief=str(order.folder))
 
 
@@ -118,7 +121,8 @@ def distill(order: Order, console: Console) -> None:
     _check_loop(settings, device)
     check_bundle(model)
     out = order.folder
-    run_distill(settings, model, _prepare(settings, settings.bank, out, console), out, device, console)
+    with alone(out):
+        run_distill(settings, model, _prepare(settings, settings.bank, out, console), out, device, console)
     facts = {"student": settings.name, "output": str(out / "model")}
     console.result(facts, brief=str(out / "model"))
 
@@ -138,9 +142,14 @@ def _check_loop(settings: Any, device: str) -> None:
 
 def _prepare(settings: BaseModel, bank: Path | BankSettings, out: Path, console: Console) -> Bank:
     """The bank at a path, or the one that is described, built beside the folders of the runs; and out/settings.json."""
-    found = Bank(bank) if isinstance(bank, Path) else build_bank(out.parent / "bank", bank, console.note)
+    found = Bank(bank) if isinstance(bank, Path) else _built(out.parent / "bank", bank, console)
     _write_settings(settings, out)
     return found
+
+
+def _built(folder: Path, bank: BankSettings, console: Console) -> Bank:
+    with alone(folder):
+        return build_bank(folder, bank, console.note)
 
 
 def _write_settings(settings: BaseModel, out: Path) -> None:

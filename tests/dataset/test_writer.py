@@ -16,6 +16,7 @@ from PIL import Image
 
 from fpsynth.dataset import DatasetSpec, DatasetWriter, Row, features
 from fpsynth.errors import UserError
+from fpsynth.files import LOCK
 from fpsynth.minutiae import iso19794, xyt
 from tests.dataset.rows import row, shard
 
@@ -264,3 +265,49 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:
 def test_no_split_leaves_the_folder(split: str) -> None:
     with pytest.raises(UserError, match="split"):
         DatasetSpec(name="t", splits={split: 1})
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from fpsynth.files import alone
+with alone(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def other_run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds tmp_path / "out"."""
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_writer_is_refused_by_name(tmp_path: Path, other_run: subprocess.Popen[str]) -> None:
+    writer = DatasetWriter(tmp_path / "out", spec())
+    with pytest.raises(UserError, match=r"out: another run is at work there"), writer.alone():
+        pass
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [LOCK]
+
+
+def test_the_lock_of_a_killed_writer_is_no_hindrance(tmp_path: Path, other_run: subprocess.Popen[str]) -> None:
+    other_run.kill()
+    other_run.wait()
+    writer = DatasetWriter(tmp_path / "out", spec())
+    with writer.alone():
+        writer.prepare()
+        for index in writer.missing():
+            writer.write(index, shard(index))
+        writer.finish()
+    assert LOCK not in tree(tmp_path / "out")
+
+
+def test_a_folder_of_somebody_elses_gets_no_lock(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UserError, match="holds no dataset"), DatasetWriter(tmp_path, spec()).alone():
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

@@ -62,7 +62,9 @@ def test_few_minutiae_are_asked_for_a_smaller_share():
 
 
 def test_open_words_are_the_usual_ones():
-    assert limits_of({"sensor": None}, 40, "mindtct") == limits_of({"sensor": "optical", "quality": "good"}, 40, "mindtct")
+    assert limits_of({"sensor": None}, 40, "mindtct") == limits_of(
+        {"sensor": "optical", "quality": "good"}, 40, "mindtct"
+    )
 
 
 def test_limits_that_the_recipe_gives_hold_for_all_words():
