@@ -15,7 +15,7 @@ from fpsynth.diffusion.noise import Node, NoiseSource, Sharing
 from fpsynth.errors import UserError
 from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder
 
-LOSSLESS = {"transform": "dct", "block_out_channels": (16, 16, 64, 160), "latent_channels": 64}
+LOSSLESS = {"transform": "dct", "block_out_channels": (16, 16, 64, 144), "latent_channels": 64}
 
 
 def autoencoder(**changes):
@@ -55,7 +55,7 @@ def test_diffusers_encodes_alike_and_we_decode_exactly(vae, images, tmp_path):
     codec = KLCodec(stock)
     with torch.no_grad():
         theirs = stock.encode(images).latent_dist.mode() * stock.config.scaling_factor
-    assert torch.allclose(codec.encode(images), theirs, atol=2e-3)
+    assert torch.allclose(codec.encode(images), theirs, rtol=1e-3, atol=1e-3)
     assert (codec.decode(codec.encode(images)) - images).abs().max() < 1e-4
     assert (codec.quick, codec.grain, codec.factor, codec.channels) == (True, 1, 8, 64)
 
