@@ -14,6 +14,14 @@ from torch import Tensor
 
 from fpsynth.finger.fields import smooth_noise
 
+CREST, SOFT_CREST = 0.8, 12.0
+"""Pores lie where the wave is higher, fully so 1 / SOFT_CREST higher."""
+PORE_SPACINGS = (11, 13, 15, 17)
+"""Pixels at 500 ppi, odd: 18 to 12 pores a centimetre of ridge; 9 to 18 after Ashbaugh."""
+CREASES = 5.0
+"""Mean count of thin creases of a fingertip; between fingers it is spread as age and work are (exponential)."""
+MOST_CREASES = 24
+
 
 def draw_detail(rng: np.random.Generator, wave: Tensor) -> Tensor:
     """(H, W) float32, about [-1.6, .6], 0 where there is nothing."""
@@ -31,15 +39,17 @@ def _edges(rng: np.random.Generator, wave: Tensor) -> Tensor:
 
 
 def _pores(rng: np.random.Generator, wave: Tensor) -> Tensor:
-    """Round pits on the crests; how large and how open they are differs between fingers."""
+    """Round pits in a row on the crests; their spacing, width and depth are the finger's own."""
     height, width = wave.shape
-    chance = torch.from_numpy(rng.random((height, width), dtype=np.float32)).to(wave.device)
-    across = F.max_pool2d(chance[None, None], (1, 9), 1, (0, 4))
-    spread = F.max_pool2d(across, (9, 1), 1, (4, 0))[0, 0]  # local maxima: about one in 9 x 9 pixels
-    seeds = ((chance == spread) & (wave > 0.82)).float()
-    depth = torch.from_numpy(rng.gamma(2.0, 0.5, (height, width)).astype(np.float32)).to(wave.device)
-    pits = _blurred(seeds * depth, float(rng.uniform(0.9, 1.35)))
-    return -float(rng.uniform(2.0, 5.5)) * pits
+    top = ((wave - CREST) * SOFT_CREST).clamp(0, 1)
+    chance = torch.from_numpy(rng.random((height, width), dtype=np.float32)).to(wave.device) * top
+    spacing = int(rng.choice(PORE_SPACINGS))
+    across = F.max_pool2d(chance[None, None], (1, spacing), 1, (0, spacing // 2))
+    spread = F.max_pool2d(across, (spacing, 1), 1, (spacing // 2, 0))[0, 0]  # local maxima, about a spacing apart
+    seeds = ((chance == spread) & (chance > 0)) * top  # without a threshold, so that a last bit of wave moves no pore
+    depth = torch.from_numpy(rng.gamma(4.0, 0.25, (height, width)).astype(np.float32)).to(wave.device)
+    pits = _blurred(seeds * depth, float(rng.uniform(0.9, 1.3)))
+    return -float(rng.uniform(1.2, 4.5)) * pits
 
 
 def _blurred(plane: Tensor, sigma: float) -> Tensor:
@@ -61,12 +71,14 @@ def _incipient(rng: np.random.Generator, wave: Tensor) -> Tensor:
 
 
 def _creases(rng: np.random.Generator, wave: Tensor) -> Tensor:
-    """White lines: the flexion crease below, a few thin creases, now and then a scar."""
-    out = _flexion(rng, wave)
-    for _ in range(int(rng.choice([0, 0, 0, 1, 1, 2, 3, 5]))):
-        out = torch.minimum(out, _line(rng, wave, float(rng.uniform(0.8, 1.5)), float(rng.uniform(30, 110))))
+    """White lines: the flexion crease below, thin creases at all angles, half of them along one; rarely a scar."""
+    out, main = _flexion(rng, wave), rng.uniform(0, math.pi)
+    for _ in range(min(int(rng.poisson(rng.exponential(CREASES))), MOST_CREASES)):
+        angle = rng.normal(main, 0.3) if rng.random() < 0.5 else rng.uniform(0, math.pi)
+        long = 8 + min(rng.exponential(22), 100)
+        _engrave(out, rng, float(angle), float(rng.uniform(0.6, 1.3)), float(long))
     if rng.random() < 0.06:
-        out = torch.minimum(out, _line(rng, wave, float(rng.uniform(2.0, 3.5)), float(rng.uniform(50, 120))))
+        _engrave(out, rng, float(rng.normal(0.1, 0.9)), float(rng.uniform(2.0, 3.5)), float(rng.uniform(50, 120)))
     return out
 
 
@@ -90,13 +102,18 @@ def _flexion(rng: np.random.Generator, like: Tensor) -> Tensor:
     return out
 
 
-def _line(rng: np.random.Generator, like: Tensor, sigma: float, half: float) -> Tensor:
-    """One thin white line: a slightly bent stroke of +-half pixels that fades at its ends."""
-    height, width = like.shape
-    y, x = _grid(like)
-    cx, cy, angle = rng.uniform(150, width - 150), rng.uniform(180, height - 160), rng.normal(0.1, 0.9)
-    along = (x - cx) * math.cos(angle) + (y - cy) * math.sin(angle)
-    across = -(x - cx) * math.sin(angle) + (y - cy) * math.cos(angle)
-    bend = float(rng.normal(0, 0.0012)) * along**2 + 1.5 * torch.sin(along / float(rng.uniform(8, 20)))
-    fade = torch.sigmoid((half - along.abs()) / 6)
-    return -float(rng.uniform(0.7, 1.6)) * fade * torch.exp(-0.5 * ((across - bend) / sigma) ** 2)
+def _engrave(out: Tensor, rng: np.random.Generator, angle: float, sigma: float, half: float) -> None:
+    """Cut one white line into out (H, W): a slightly bent stroke of +-half pixels that fades at its ends."""
+    height, width = out.shape
+    cx, cy = int(rng.uniform(120, width - 120)), int(rng.uniform(120, height - 150))
+    reach = int(half) + 24
+    top, left = max(cy - reach, 0), max(cx - reach, 0)
+    window = out[top : cy + reach, left : cx + reach]
+    y, x = _grid(window)
+    x, y = x + (left - cx), y + (top - cy)
+    along = x * math.cos(angle) + y * math.sin(angle)
+    across = -x * math.sin(angle) + y * math.cos(angle)
+    bend = float(rng.normal(0, 0.0012)) * along**2 + torch.sin(along / float(rng.uniform(8, 20)))
+    fade = torch.sigmoid((half - along.abs()) / 5)
+    depth = float(rng.uniform(0.6, 1.6))
+    window.copy_(torch.minimum(window, -depth * fade * torch.exp(-0.5 * ((across - bend) / sigma) ** 2)))
