@@ -18,7 +18,7 @@ CREST, SOFT_CREST = 0.8, 12.0
 """Pores lie where the wave is higher, fully so 1 / SOFT_CREST higher."""
 PORE_SPACINGS = (11, 13, 15, 17)
 """Pixels at 500 ppi, odd: 18 to 12 pores a centimetre of ridge; 9 to 18 after Ashbaugh."""
-CREASES = 5.0
+CREASES = 4.0
 """Mean count of thin creases of a fingertip; between fingers it is spread as age and work are (exponential)."""
 MOST_CREASES = 24
 
