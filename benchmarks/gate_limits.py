@@ -8,12 +8,13 @@ Every sensor with every word of quality and skin, on the same fingers; about 15 
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from itertools import product
 from typing import Any
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 
 from fpsynth.extractor import Extractor, compare, extract, mindtct
 from fpsynth.finger import Master, grow_masters
@@ -51,7 +52,25 @@ def main() -> None:
             table[extractor][sensor][quality][skin] = list(astuple(usual))
             said = f"{extractor:9}{sensor:12}{quality:10}{skin:7}"
             print(said, *(f"{value:.3f}" for value in astuple(usual)), flush=True)
-    TABLE.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    TABLE.write_text(json.dumps(smoothed(table), indent=1) + "\n", encoding="utf-8")
+
+
+def smoothed(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Poorer quality never shows more: means, and the spreads of all skins, by isotonic regression over its words."""
+    result: dict[str, Any] = {}
+    for extractor, sensors in table.items():
+        for sensor, qualities in sensors.items():
+            skins = list(next(iter(qualities.values())))
+            cells = np.array([[qualities[q][skin] for skin in skins] for q in qualities])  # (5, 3, 4)
+            for skin in range(len(skins)):
+                cells[:, skin, 0] = isotonic_regression(cells[:, skin, 0], increasing=False).x
+                cells[:, skin, 2] = isotonic_regression(cells[:, skin, 2]).x
+            spreads = np.sqrt((cells[..., 1::2] ** 2).mean(1))  # (5, 2)
+            for of in range(2):
+                cells[..., 1 + 2 * of] = isotonic_regression(spreads[:, of]).x[:, None]
+            rows = dict(zip(qualities, cells.round(3).tolist(), strict=True))
+            result.setdefault(extractor, {})[sensor] = {q: dict(zip(skins, r, strict=True)) for q, r in rows.items()}
+    return result
 
 
 def tallies(

@@ -52,8 +52,8 @@ def test_the_ridges_of_another_finger_fail_in_every_quality(renders):
 @pytest.mark.parametrize("sensor", words_of("sensor"))
 def test_poorer_prints_are_asked_for_less(sensor, extractor):
     asked = [limits_of({"sensor": sensor, "quality": quality}, 40, extractor) for quality in QUALITIES]
-    assert all(worse.recall <= better.recall + 0.05 for better, worse in pairwise(asked))
-    assert asked[-1].recall < asked[0].recall - 0.1 and asked[-1].spurious > asked[0].spurious + 0.1
+    assert all(w.recall <= b.recall and w.spurious >= b.spurious for b, w in pairwise(asked))
+    assert sensor == "latent" or asked[-1].recall < asked[0].recall - 0.1
 
 
 def test_few_minutiae_are_asked_for_a_smaller_share():
