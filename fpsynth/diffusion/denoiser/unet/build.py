@@ -70,27 +70,26 @@ def control_outputs(controlnet: ControlNetModel) -> list[nn.Conv2d]:
 
 
 @torch.no_grad()
-def gather_cells(embedding: nn.Module) -> None:
-    """Begin with planes whose pixels are gathered cell by cell into channels, so that none of them is lost.
+def gather_cells(embedding: Any) -> None:
+    """Begin a ControlNetConditioningEmbedding by gathering the pixels of a cell into channels, so that none is lost.
 
     From any other start it takes long until a ControlNet of 8 pixels a cell finds out where in its cell a ridge lies.
-    Channels that are not needed for it keep torch's start.
+    Channels that are not needed for it keep torch's start; from where there are too few on, all do.
     """
-    convs: list[nn.Conv2d] = [embedding.conv_in, *embedding.blocks]  # type: ignore[list-item]
-    known = convs[0].in_channels
+    convs: list[nn.Conv2d] = [embedding.conv_in, *embedding.blocks]
+    known = embedding.conv_in.in_channels
     for conv in convs:
-        gathers = conv.stride[0] == 2
-        if conv.out_channels < known * (4 if gathers else 1):
+        gathered = known * conv.stride[0] ** 2
+        if conv.out_channels < gathered:
             break
-        conv.weight[: known * (4 if gathers else 1)] = 0
-        for out in range(known * (4 if gathers else 1)):
+        conv.weight[:gathered] = 0
+        for out in range(gathered):
             pixel, channel = divmod(out, known)
-            row, column = divmod(pixel, 2)
-            conv.weight[out, channel, 1 + row, 1 + column] = GATHER
-        assert conv.bias is not None
-        conv.bias.zero_()
-        known *= 4 if gathers else 1
-    nn.init.xavier_normal_(embedding.conv_out.weight)  # type: ignore[arg-type, union-attr]
+            conv.weight[out, channel, 1 + pixel // 2, 1 + pixel % 2] = GATHER
+        if conv.bias is not None:
+            conv.bias.zero_()
+        known = gathered
+    nn.init.xavier_normal_(embedding.conv_out.weight)
 
 
 def build_unet(size: UnetSettings, channels: int, sample: int) -> UNet2DConditionModel:
