@@ -12,6 +12,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisio
 from fpsynth.conditioning.style import STYLE_SIZE
 from fpsynth.conditioning.tokenizer import build_tokenizer
 from fpsynth.diffusion.denoiser.unet.adapter import attach
+from fpsynth.diffusion.denoiser.unet.highway import open_highway
 from fpsynth.diffusion.denoiser.unet.unet import UnetDenoiser
 from fpsynth.errors import UserError
 
@@ -35,6 +36,7 @@ class UnetSettings(BaseModel):
     control_widths: tuple[PositiveInt, ...] | None = Field(
         default=None, description="channels of the planes on their way to the latents' grid, one a halving and one more"
     )
+    highway: bool = Field(default=False, description="begin by saying the noisy latent, for who predicts the clean one")
     control_start: NonNegativeFloat = Field(default=0.05, description="deviation of the ControlNet's output weights")
 
     def build(self, channels: int, factor: int, planes: Sequence[str], seed: int) -> UnetDenoiser:
@@ -48,6 +50,9 @@ class UnetSettings(BaseModel):
         for conv in control_outputs(denoiser.controlnet):
             nn.init.normal_(conv.weight, std=self.control_start)
         gather_cells(denoiser.controlnet.controlnet_cond_embedding)
+        if self.highway and not open_highway(denoiser.unet):
+            text = f"network.highway: the first level must be wider for {channels} latent channels, and not attend"
+            raise UserError(text)
         return denoiser
 
 

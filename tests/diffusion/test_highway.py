@@ -1,0 +1,46 @@
+"""With the highway a new U-Net says the noisy latent, whatever its size, in half floats too, and learns from there."""
+
+import pytest
+import torch
+
+from fpsynth.diffusion.denoiser.unet.build import UnetSettings, build_unet
+from fpsynth.diffusion.denoiser.unet.highway import open_highway
+
+
+def unet(width=192, latents=64):
+    torch.manual_seed(0)
+    made = build_unet(UnetSettings(widths=(width, 64), attend=1, context=64, heads=4), latents, 64)
+    return made, open_highway(made)
+
+
+def said(made, z, dtype=torch.float32):
+    made = made.to(dtype)
+    text = torch.randn(len(z), 8, 64, dtype=dtype)
+    return made(z.to(dtype), torch.tensor(500), text, return_dict=False)[0].float()
+
+
+@pytest.mark.parametrize(("dtype", "far"), [(torch.float32, 0.02), (torch.bfloat16, 0.03)])
+def test_it_says_what_it_hears(dtype, far):
+    made, fits = unet()
+    size = torch.logspace(1, -1.5, 64).view(1, -1, 1, 1)
+    z = torch.randn(2, 64, 16, 16, generator=torch.Generator().manual_seed(1)) * size
+    with torch.no_grad():
+        wrong = (said(made, z, dtype) - z).square().mean((0, 2, 3)).sqrt() / size.flatten()
+    assert fits and wrong.max() < far
+
+
+def test_every_weight_on_the_way_can_learn():
+    made, _ = unet()
+    z = torch.randn(1, 64, 8, 8)
+    (said(made, z) * torch.randn(1, 64, 8, 8)).sum().backward()
+    last = made.up_blocks[-1].resnets[-1]
+    for weight in (made.conv_in.weight, last.conv2.weight, last.conv_shortcut.weight, made.conv_out.weight):
+        assert weight.grad.abs().max() > 0
+
+
+def test_a_narrow_network_is_left_alone():
+    made, fits = unet(128)
+    torch.manual_seed(0)
+    twin = build_unet(UnetSettings(widths=(128, 64), attend=1, context=64, heads=4), 64, 64)
+    assert not fits
+    assert all(torch.equal(a, b) for a, b in zip(made.parameters(), twin.parameters(), strict=True))
