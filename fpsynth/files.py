@@ -39,8 +39,10 @@ def write_bytes(path: Path, content: bytes) -> None:
 def alone(folder: Path) -> Iterator[None]:
     """Be the only process of ours that works in a folder, which is made where it is missing.
 
-    The system gives the lock back when its holder dies. Raises UserError where another holds it.
+    The system gives the lock back when its holder dies. A folder that was made for it and that nothing was put into is
+    taken away again. Raises UserError where another holds it.
     """
+    new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
@@ -53,6 +55,9 @@ def alone(folder: Path) -> Iterator[None]:
         with suppress(OSError):
             (folder / LOCK).unlink()
         lock.release()
+        if new:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def cache_folder(kind: str) -> Path:

@@ -40,12 +40,14 @@ def trained(home, bank, vae):
     return out / "denoiser" / "model"
 
 
-def test_the_recipes_make_a_model_as_large_as_the_bundled_one(trained):
-    ours, bundled = (load_model(folder, dtype=torch.float32) for folder in (trained, default_model()))
-    for part in (*ours.denoiser.parts, "codec"):
-        modules = [m.codec.vae if part == "codec" else m.denoiser.parts[part] for m in (ours, bundled)]
-        shapes = [{n: p.shape for n, p in module.state_dict().items()} for module in modules]
-        assert shapes[0] == shapes[1], part
+def test_the_recipes_make_a_model_that_can_be_bundled(trained):
+    """60 MB in all, with what is bundled beside it and a student that is a LoRA."""
+    others = sum(
+        f.stat().st_size for f in default_model().parent.rglob("*") if f.parent.name in ("embedding", "reader")
+    )
+    ours = [path.stat().st_size for path in trained.rglob("*") if path.is_file()]
+    assert sum(ours) + others + 4e6 <= 60e6
+    assert max(ours) <= 15e6
 
 
 @pytest.mark.parametrize("recipe", sorted((RECIPES / "distill").glob("*.yaml")), ids=lambda path: path.stem)
@@ -78,7 +80,7 @@ def test_every_stage_has_a_recipe():
     ("stage", "recipe", "change", "told"),
     [
         ("denoise", "denoiser", "loop.steps=1", "unknown stage 'denoise'; stages are bank, autoencoder"),
-        ("adapters", "denoiser", "loop.steps=1", "denoiser.yaml:2:8: stage: is 'denoiser', but the stage to run is"),
+        ("adapters", "denoiser", "loop.steps=1", "denoiser.yaml:3:8: stage: is 'denoiser', but the stage to run is"),
         ("denoiser", "denoiser", "loop.stepz=1", "--set loop.stepz=1: loop.stepz: unknown key (did you mean steps?)"),
         ("denoiser", "denoiser", "network={kind: unet, widths: [64, 64, 100]}", "network.widths[2]: "),
         ("denoiser", "denoiser", "autoencoder=nowhere", "nowhere: no autoencoder there; `fpsynth train autoencoder`"),

@@ -121,7 +121,7 @@ def test_stock_diffusers_loads_a_lora_student(lora):
         plain = pipeline.unet(z, t, words).sample
     assert torch.allclose(ours, theirs, atol=1e-5)
     assert not torch.allclose(plain, theirs, atol=1e-5)
-    assert TCDScheduler.from_pretrained(lora / STUDENT / "scheduler").config.prediction_type == "v_prediction"
+    assert TCDScheduler.from_pretrained(lora / STUDENT / "scheduler").config.prediction_type == "sample"
 
 
 @pytest.mark.parametrize(("steps", "teacher_steps"), [(4, 300), (4, 25), (3, 40)])

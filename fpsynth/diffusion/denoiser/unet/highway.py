@@ -18,7 +18,7 @@ CONSTANT = 128.0
 
 @torch.no_grad()
 def open_highway(unet: UNet2DConditionModel) -> bool:
-    """Set the weights. False, and nothing done, where the first level attends or has no room for pairs and constants."""
+    """Set the weights. False, with nothing done, where the first level attends or has no room for the pairs."""
     latents, width, groups = unet.config.in_channels, unet.config.block_out_channels[0], unet.config.norm_num_groups
     size, pairs = width // groups, math.ceil(latents / groups)
     if size < 2 * pairs + 2 or hasattr(unet.up_blocks[-1], "attentions"):
