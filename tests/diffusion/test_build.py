@@ -26,10 +26,10 @@ def before_the_last(made, planes):
     return x
 
 
-@pytest.mark.parametrize(("planes", "factor"), [(1, 8), (3, 8), (2, 4)])
-def test_every_pixel_of_every_plane_has_a_channel_of_its_own(planes, factor):
+@pytest.mark.parametrize(("planes", "factor", "widths"), [(1, 8, None), (3, 8, (4, 16, 64, 192)), (2, 4, None)])
+def test_every_pixel_of_every_plane_has_a_channel_of_its_own(planes, factor, widths):
     torch.manual_seed(0)
-    made, seen = embedding(planes, factor), set()
+    made, seen = embedding(planes, factor, widths), set()
     quiet = torch.full((1, planes, 2 * factor, 2 * factor), 0.4)
     still = before_the_last(made, quiet)
     for plane in range(planes):

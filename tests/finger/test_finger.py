@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy import ndimage
 
@@ -102,9 +103,11 @@ def test_a_finger_is_the_same_alone_and_in_a_batch(fingers):
     batch = make_fingers([np.random.default_rng(100 + i) for i in range(len(PATTERNS))], PATTERNS, [0] * len(PATTERNS))
     for finger in batch:
         alone = fingers[finger.pattern]
-        assert finger.minutiae == alone.minutiae and finger.singular == alone.singular
-        for plane in ("ridges", "detail", "orientation", "period"):
-            assert getattr(finger, plane).equal(getattr(alone, plane))
+        assert finger.singular == alone.singular and len(finger.minutiae) == len(alone.minutiae)
+        for one, other in zip(finger.minutiae, alone.minutiae, strict=True):
+            assert one.kind == other.kind and one[:3] == pytest.approx(other[:3], abs=0.05)
+        for plane in ("ridges", "detail", "orientation", "period"):  # to rounding: kernels may depend on the batch
+            assert torch.allclose(getattr(finger, plane), getattr(alone, plane), atol=1e-4)
 
 
 def test_nist_finds_the_minutiae(fingers):

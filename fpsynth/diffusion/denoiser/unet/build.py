@@ -123,7 +123,7 @@ def build_controlnet(
 
     Raises UserError for a wrong number of widths.
     """
-    widths = widths or tuple(-(-planes * 4**i // 4) * 4 for i in range(factor.bit_length()))
+    widths = widths or tuple(16 * 2**i for i in range(factor.bit_length()))
     if len(widths) != factor.bit_length():
         raise UserError(f"control_widths wants {factor.bit_length()} numbers for {factor} pixels a latent cell")
     return ControlNetModel.from_unet(unet, conditioning_channels=planes, conditioning_embedding_out_channels=widths)
