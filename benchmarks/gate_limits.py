@@ -2,7 +2,7 @@
 
     python benchmarks/gate_limits.py [--fingers 24] [--side 384]
 
-Every sensor with every word of quality and skin, on the same fingers; about 15 minutes on one core.
+Every sensor with every word of quality and skin, on the same fingers; about 7 minutes on one core.
 """
 
 import argparse

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from fpsynth.errors import UserError
 
 SUFFIX, LOCK = ".partial", ".fpsynth.lock"
@@ -40,14 +38,18 @@ def alone(folder: Path) -> Iterator[None]:
     """Be the only process of ours that works in a folder, which is made where it is missing.
 
     The system gives the lock back when its holder dies. A folder that was made for it and that nothing was put into is
-    taken away again. Raises UserError where another holds it.
+    taken away again. Raises UserError where another holds it, or nobody can.
     """
+    from filelock import FileLock, Timeout  # slow to import, and only needed here
+
     new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
-    except Timeout:
+    except OSError as error:
+        if not isinstance(error, Timeout):
+            raise UserError(f"{folder}: cannot be written to ({error.strerror})") from error
         raise UserError(f"{folder}: another run is at work there; let it end, or choose another folder") from None
     try:
         yield

@@ -51,8 +51,8 @@ def generate(order: Order, console: Console) -> bool:
     DatasetWriter(job.root, job.spec).any_missing(order.overwrite)
     job = screened(job, loaded.recipe.identities, console)
     writer = DatasetWriter(job.root, job.spec)
-    maker = _maker(order, job, plan, writer, console)
     with writer.alone():
+        maker = _maker(order, job, plan, writer, console)
         writer.prepare(order.overwrite)
         made = _make_shards(job, plan, maker, writer.missing(), order.workers, console)
         writer.finish()

@@ -96,6 +96,10 @@ class Clash:
     words: Mapping[str, tuple[str, ...]]
     why: str
 
+    def met(self, words: Words) -> bool:
+        """Whether these words say it."""
+        return all(words.get(slot) in these for slot, these in self.words.items())
+
 
 CLASHES: Final[tuple[Clash, ...]] = (
     Clash(
@@ -124,7 +128,7 @@ CLASHES: Final[tuple[Clash, ...]] = (
 
 def clash(words: Words) -> bool:
     """Whether some of these words cannot be said of one print."""
-    return any(all(words.get(slot) in these for slot, these in one.words.items()) for one in CLASHES)
+    return any(one.met(words) for one in CLASHES)
 
 
 LIVENESS = ("bona fide", "attack")

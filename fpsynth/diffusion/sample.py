@@ -122,9 +122,9 @@ def noise_source(model: Model, settings: Settings, request: Request) -> NoiseSou
     return NoiseSource(node, settings.sharing, (1 if cell == 1 else model.codec.channels, height, width), cell)
 
 
-def noise_of(model: Model, each: Sequence[Tensor]) -> Tensor:
+def noise_of(model: Model, each: list[Tensor]) -> Tensor:
     """The noise of a batch's latents, where the denoiser is: turned on the CPU, in float32."""
-    return model.codec.white(torch.stack(list(each))).to(model.denoiser.device)
+    return model.codec.white(torch.stack(each)).to(model.denoiser.device)
 
 
 def grey(images: Tensor) -> Tensor:

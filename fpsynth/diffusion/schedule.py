@@ -100,34 +100,25 @@ def load_schedule(folder: Path) -> Schedule:
     return Schedule.of(dict(DDIMScheduler.load_config(folder / "scheduler")))
 
 
-def cosine_schedule(prediction: str = "v_prediction") -> Schedule:
-    """Cosine schedule (Nichol & Dhariwal 2021), trailing times (Lin et al. 2024)."""
-    return _schedule(prediction, beta_schedule="squaredcos_cap_v2")
-
-
 def tangent_schedule(prediction: str = "sample", shift: float = 1.0, spread: float = 1.0) -> Schedule:
-    """s_t / a_t = shift tan(pi t / 2)^spread, trailing times.
+    """s_t / a_t = shift tan(pi t / 2)^spread, trailing times (Lin et al. 2024).
 
-    With shift 1 and spread 1 it is the cosine schedule without its offset. A shift above 1 goes with the image's side:
-    what is large in an image is decided under more noise (Hoogeboom et al., simple diffusion, 2023, equation 4). A
-    spread above 1 stops more often at both ends: where the tone of the whole image is decided, and where the finest
-    grain is.
+    With shift 1 and spread 1 it is the cosine schedule (Nichol & Dhariwal 2021) without its offset. A shift above 1
+    goes with the image's side: what is large in an image is decided under more noise (Hoogeboom et al., simple
+    diffusion, 2023, equation 4). A spread above 1 stops more often at both ends: where the tone of the whole image is
+    decided, and where the finest grain is.
     """
     t = torch.arange(1001, dtype=torch.float64) / 1000
     ratio = shift * (torch.pi / 2 * t).tan().abs() ** spread
     kept = 1 / (1 + ratio.square())
     betas = (1 - kept[1:] / kept[:-1]).clamp(max=0.999)
-    return _schedule(prediction, trained_betas=[round(beta, 12) for beta in betas.tolist()])
-
-
-def _schedule(prediction: str, **betas: Any) -> Schedule:
     scheduler = DDIMScheduler(
         num_train_timesteps=1000,
+        trained_betas=[round(beta, 12) for beta in betas.tolist()],
         prediction_type=prediction,
         timestep_spacing="trailing",
         clip_sample=False,
         set_alpha_to_one=True,
-        **betas,
     )
     return Schedule.of(dict(scheduler.config))
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,21 +57,20 @@ def deviation(share: float, spread: float, count: int) -> float:
 
 
 def limits_of(words: Words, minutiae: int, extractor: Extractor) -> Limits:
-    """The limits of an image of these words and so many true minutiae, judged by this extractor."""
-    sensor, quality, skin = (words.get(slot) or usual for slot, usual in OPEN.items())
-    return _table()[extractor][sensor][quality][skin].limits(minutiae)
+    """The limits of an image of these words and so many true minutiae, judged by this extractor.
+
+    A word that the table does not have, of a sensor that came later, is taken for the usual one.
+    """
+    found = _table()[extractor]
+    for slot, usual in OPEN.items():
+        found = found.get(words.get(slot) or usual) or found[usual]
+    return Usual(*found).limits(minutiae)
 
 
 @cache
-def _table() -> Mapping[str, Mapping[str, Mapping[str, Mapping[str, Usual]]]]:
-    content = json.loads(TABLE.read_text(encoding="utf-8"))
-    return {
-        extractor: {
-            sensor: {quality: {skin: Usual(*one) for skin, one in skins.items()} for quality, skins in words.items()}
-            for sensor, words in sensors.items()
-        }
-        for extractor, sensors in content.items()
-    }
+def _table() -> Any:
+    """Extractor -> sensor -> quality -> skin -> the figures of Usual."""
+    return json.loads(TABLE.read_text(encoding="utf-8"))
 
 
 def usual_of(recall: Sequence[float], spurious: Sequence[float], counts: Sequence[int]) -> Usual:

@@ -12,7 +12,7 @@ from fpsynth.recipe.finding import Finding
 from fpsynth.recipe.rules import Wanted, holds, joint, order, wanted
 from fpsynth.recipe.schema import Recipe, Rule, shares_of
 from fpsynth.recipe.types import OneOf
-from fpsynth.slots import CLASHES, SLOTS, Clash, Words
+from fpsynth.slots import CLASHES, SLOTS, Words
 
 LEAST = 1e-9
 """A share below it is what rounding leaves."""
@@ -164,14 +164,11 @@ def _clashing(want: Wanted) -> Iterator[Finding]:
     """Words of the table of clashes that some rows say together, told at the key of the clash's first slot."""
     for clash in CLASHES:
         slots = tuple(clash.words)
-        met = {state: chance for state, chance in joint(want, slots).items() if chance > 0 and _meets(clash, state)}
+        states = joint(want, slots).items()
+        met = {state: p for state, p in states if p > 0 and clash.met(dict(zip(slots, state, strict=True)))}
         share = sum(met.values())
         if share > LEAST:
             said = zip(slots, zip(*met, strict=True), strict=True)
             told = " with ".join(f"{slot} {'/'.join(dict.fromkeys(map(str, words)))}" for slot, words in said)
             text = f"{100 * share:.3g} % of the images say {told}: {clash.why}"
             yield Finding((SLOTS[slots[0]].part, slots[0]), text, fatal=False)
-
-
-def _meets(clash: Clash, state: tuple[str | None, ...]) -> bool:
-    return all(word in words for word, words in zip(state, clash.words.values(), strict=True))

@@ -10,7 +10,7 @@ from fpsynth.diffusion.denoiser.unet.adapter import load_adapter
 from fpsynth.diffusion.denoiser.unet.build import build_parts, build_unet
 from fpsynth.diffusion.model import Model, load_model, save_model
 from fpsynth.diffusion.samplers import sampler_of
-from fpsynth.diffusion.schedule import cosine_schedule
+from fpsynth.diffusion.schedule import tangent_schedule
 from fpsynth.model_folder import PLANES, Knows
 
 WIDTH = 64
@@ -61,7 +61,7 @@ def bundle(tmp_path_factory):
         control.controlnet_cond_embedding.conv_out.weight.normal_(std=0.3)
     load_adapter(parts["unet"], tiny_adapter(parts["unet"]))
     denoiser = UnetDenoiser(**parts, planes=PLANES)
-    model = Model(denoiser=denoiser, codec=KLCodec(tiny_autoencoder()), schedule=cosine_schedule())
+    model = Model(denoiser=denoiser, codec=KLCodec(tiny_autoencoder()), schedule=tangent_schedule("v_prediction"))
     save_model(folder, model, Knows(slots={"sensor": ("optical",)}, sides=(512,), ppi=(500,)))
     home = folder / "students" / "default"
     build_unet(size, 4, 16).half().save_pretrained(home / "unet")

@@ -5,14 +5,14 @@ import torch
 
 from fpsynth.diffusion.canvas import Canvas, begun, keeping
 from fpsynth.diffusion.samplers import make_course, sampler_of
-from fpsynth.diffusion.schedule import PREDICTIONS, cosine_schedule
+from fpsynth.diffusion.schedule import PREDICTIONS, tangent_schedule
 from fpsynth.vocabulary import SAMPLERS
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "lcm"])
 def test_every_sampler_ends_on_what_is_kept(name, prediction):
-    schedule, generator = cosine_schedule(prediction), torch.Generator().manual_seed(0)
+    schedule, generator = tangent_schedule(prediction), torch.Generator().manual_seed(0)
     given, start = (torch.randn(2, 4, 8, 8, generator=generator) for _ in range(2))
     keep = torch.zeros(8, 8)
     keep[:, :4] = 1
@@ -30,5 +30,5 @@ def test_every_sampler_ends_on_what_is_kept(name, prediction):
 
 
 def test_a_share_of_the_steps_is_taken():
-    course = make_course("ddim", sampler_of("ddim"), cosine_schedule(), 10)
+    course = make_course("ddim", sampler_of("ddim"), tangent_schedule("v_prediction"), 10)
     assert [len(begun(course, strength).steps) for strength in (1.0, 0.5, 0.26, 0.01)] == [10, 5, 3, 1]

@@ -5,11 +5,11 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 
 from fpsynth.diffusion.samplers import make_course, sampler_of
-from fpsynth.diffusion.schedule import PREDICTIONS, cosine_schedule
+from fpsynth.diffusion.schedule import PREDICTIONS, tangent_schedule
 from fpsynth.errors import UserError
 from fpsynth.vocabulary import SAMPLERS
 
-SCHEDULE = cosine_schedule()
+SCHEDULE = tangent_schedule("v_prediction")
 
 
 def network(latents, time):
@@ -43,7 +43,7 @@ CASES += [("lcm", 4, 0.0), ("lcm", 8, 0.0), ("tcd", 4, 0.3), ("tcd", 4, 0.0), ("
 @pytest.mark.parametrize("name, steps, eta", CASES)
 def test_same_as_diffusers(name, steps, eta, prediction):
     """Whatever the network predicts. Where a_t is near 0, epsilon divides by it: there is no comparing from 999 on."""
-    schedule = cosine_schedule(prediction)
+    schedule = tangent_schedule(prediction)
     start = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(1))
     mine, other = (made(name, steps, start, eta, schedule) for made in (ours, theirs))
     scale = float(other.abs().max())
@@ -77,7 +77,7 @@ def test_unknown_scheduler_and_too_many_steps():
 @pytest.mark.parametrize("prediction", PREDICTIONS)
 def test_what_a_network_says(prediction):
     """The exact answer for a point gives back the point and the noise, and `saying` is the answer."""
-    schedule = cosine_schedule(prediction)
+    schedule = tangent_schedule(prediction)
     g = torch.Generator().manual_seed(0)
     x0, e = torch.randn(4, 2, 3, 3, generator=g), torch.randn(4, 2, 3, 3, generator=g)
     t = torch.tensor([10, 300, 600, 900])

@@ -4,12 +4,14 @@ import math
 
 import pytest
 import torch
+from diffusers import DDIMScheduler
 
-from fpsynth.diffusion.schedule import LEAST, PREDICTIONS, Schedule, cosine_schedule, tangent_schedule
+from fpsynth.diffusion.schedule import LEAST, PREDICTIONS, Schedule, tangent_schedule
 
 
 def test_shift_and_spread_of_one_are_the_cosine_schedule():
-    cosine, tangent = cosine_schedule("sample"), tangent_schedule("sample")
+    cosine = Schedule.of(dict(DDIMScheduler(beta_schedule="squaredcos_cap_v2").config))
+    tangent = tangent_schedule()
     for t in (200, 400, 700, 950):
         theirs, ours = (s.scales(torch.tensor(t)) for s in (cosine, tangent))
         assert float(ours[1] / ours[0]) == pytest.approx(float(theirs[1] / theirs[0]), rel=0.05)

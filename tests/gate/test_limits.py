@@ -67,6 +67,11 @@ def test_open_words_are_the_usual_ones():
     )
 
 
+def test_a_sensor_that_came_later_is_judged_as_the_usual_one():
+    later, usual = ({"sensor": sensor, "quality": "poor"} for sensor in ("later", "optical"))
+    assert limits_of(later, 40, "mindtct") == limits_of(usual, 40, "mindtct")
+
+
 def test_limits_that_the_recipe_gives_hold_for_all_words():
     for quality in QUALITIES:
         assert Asked({"quality": quality}, 0.85, 0.15).limits(9, "mindtct") == Limits(0.85, 0.15)

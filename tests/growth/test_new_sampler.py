@@ -8,7 +8,7 @@ import torch
 import fpsynth.diffusion.samplers
 from fpsynth.console import Console
 from fpsynth.diffusion.samplers import make_course, sampler_of
-from fpsynth.diffusion.schedule import cosine_schedule
+from fpsynth.diffusion.schedule import tangent_schedule
 from fpsynth.generate import Order, generate
 from fpsynth.vocabulary import SAMPLERS, SamplerFacts
 
@@ -32,7 +32,7 @@ def heun(monkeypatch):
 
 def test_it_is_of_second_order(heun):
     """Half the step, a quarter of the error. Of normal data with variance c the flow is known: it scales the start."""
-    schedule, c, asked = cosine_schedule("epsilon"), 0.25, []
+    schedule, c, asked = tangent_schedule("epsilon"), 0.25, []
 
     def exact(z, t):
         asked.append(int(t))

@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler
 from fpsynth.diffusion.codec import KLCodec, load_codec
 from fpsynth.diffusion.denoiser.guidance import moved
 from fpsynth.diffusion.sample import Settings, sample
-from fpsynth.diffusion.schedule import Schedule, cosine_schedule
+from fpsynth.diffusion.schedule import Schedule, tangent_schedule
 from fpsynth.errors import UserError
 from fpsynth.reader.guide import Guiding, angle_of, guiding_of
 from fpsynth.reader.reader import save_reader
@@ -57,7 +57,7 @@ def test_nothing_is_wanted_of_a_slot_that_is_open_or_not_guided(guiding):
 @pytest.mark.parametrize("prediction", ["v_prediction", "epsilon", "sample"])
 def test_the_score_is_moved_by_the_gradient(prediction):
     """s times the gradient is what epsilon loses (ADM, algorithm 2)."""
-    schedule, t = cosine_schedule(prediction), torch.tensor(400)
+    schedule, t = tangent_schedule(prediction), torch.tensor(400)
     z, output, push = (torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(k)) for k in range(3))
     after = moved(lambda z, t: output, lambda z, t: push, schedule)(z, t)
     s = schedule.scales(t.view(1))[1]

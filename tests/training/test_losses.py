@@ -5,12 +5,12 @@ import torch
 from diffusers import DDPMScheduler, TCDScheduler
 from torch import nn
 
-from fpsynth.diffusion.schedule import cosine_schedule, stratified_times
+from fpsynth.diffusion.schedule import stratified_times, tangent_schedule
 from fpsynth.training.distill.lcm import Lcm
 from fpsynth.training.distill.method import Lesson, pseudo_huber, teacher_times
 from fpsynth.training.distill.phased import Phased, phase_edge
 
-DIFFUSION = cosine_schedule()
+DIFFUSION = tangent_schedule("v_prediction")
 ALPHAS = DIFFUSION.alphas_cumprod
 STARTS = torch.tensor([999, 759, 499, 259])
 
@@ -65,7 +65,7 @@ def test_clean_and_jump_invert_the_noising():
 
 
 def test_velocity_is_the_scheduler_s():
-    scheduler = DDPMScheduler(beta_schedule="squaredcos_cap_v2")
+    scheduler = DDPMScheduler.from_config(DIFFUSION.config)
     x0, e, t = torch.randn(3, 1, 2, 2), torch.randn(3, 1, 2, 2), torch.tensor([5, 500, 990])
     assert torch.allclose(DIFFUSION.target(x0, e, t), scheduler.get_velocity(x0, e, t), atol=1e-6)
     assert torch.allclose(DIFFUSION.noisy(x0, e, t), scheduler.add_noise(x0, e, t), atol=1e-6)

@@ -43,7 +43,7 @@ class KLCodec:
         """Whether it encodes by one matrix."""
         return self.linear is not None
 
-    @cached_property
+    @property
     def _lossless(self) -> bool:
         return self.linear is not None and self.linear.lossless
 

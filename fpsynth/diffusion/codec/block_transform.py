@@ -6,6 +6,7 @@ leading principal components of smaller blocks.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +35,13 @@ class BlockTransform:
         side: float = self.mean.numel() ** 0.5
         return round(side)
 
-    @property
+    @cached_property
+    def inverse(self) -> Tensor:
+        """(f * f, k): the least-squares one."""
+        inverse: Tensor = torch.linalg.pinv(self.analysis)
+        return inverse
+
+    @cached_property
     def lossless(self) -> bool:
         """Whether the pixels come back exactly, and white noise stays white: a turn of the pixels' space, scaled."""
         gram = self.analysis @ self.analysis.T
@@ -49,8 +56,8 @@ class BlockTransform:
 
     def decode(self, latents: Tensor) -> Tensor:
         """(B, k, h, w) -> (B, 1, h f, w f): the least-squares inverse of encode."""
-        inverse = torch.linalg.pinv(self.analysis).to(latents.device)
-        pixels = torch.einsum("pk,bkhw->bphw", inverse, latents) + self.mean.to(latents.device)[None, :, None, None]
+        inverse, mean = self.inverse.to(latents.device), self.mean.to(latents.device)
+        pixels = torch.einsum("pk,bkhw->bphw", inverse, latents) + mean[None, :, None, None]
         return F.pixel_shuffle(pixels, self.factor)
 
     def turn(self, noise: Tensor) -> Tensor:
