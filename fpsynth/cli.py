@@ -12,6 +12,7 @@ import typer
 from fpsynth import __version__
 from fpsynth.console import Console
 from fpsynth.errors import UserError
+from fpsynth.vocabulary import EXPORTS
 
 DONE, FAILURE, USAGE, SHORT, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: done; a bug or a failing machine; the user's mistake; finished but short of a gate; Ctrl-C."""
@@ -76,6 +77,7 @@ def generate(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=4096, help="processes; more than one needs the extra ray")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a dataset that lies there")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="read what is there, make anew what changed")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -91,6 +93,7 @@ def generate(
         batch=batch,
         workers=workers,
         overwrite=overwrite,
+        verify=verify,
     )
     if dry_run:
         story.show_plan(order, console)
@@ -160,6 +163,36 @@ def inspect(
         look = inspect_path(path, options, progress)
     console.result(look.figures, look, brief=str(path))
     raise typer.Exit(look.exit_code)
+
+
+@app.command(epilog="Example:\n\nfpsynth verify out/ || fpsynth generate recipe.yaml -o out/ --verify")
+def verify(
+    dataset: Annotated[Path, typer.Argument(help="a finished dataset of fpsynth")],
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Is a dataset still what was written, every image and every sidecar? Exit code 3 and names where it is not."""
+    from fpsynth.making.exchange import verify_dataset
+
+    if not verify_dataset(dataset, _console(json, quiet)):
+        raise typer.Exit(SHORT)
+
+
+@app.command(
+    epilog="Examples:\n\nfpsynth export out/ --to webdataset -o tars/\n\n"
+    "fpsynth export out/ --to iso19794-2 -o templates/\n\nfpsynth export out/ --to fvc -o images/"
+)
+def export(
+    dataset: Annotated[Path, typer.Argument(help="a finished dataset of fpsynth")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help=f"one of {', '.join(EXPORTS)}")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="a new folder")],
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a dataset again: in another format, as minutiae records, or as images named FINGER_IMPRESSION (FVC)."""
+    from fpsynth.making.exchange import export_dataset
+
+    export_dataset(dataset, to, out, _console(json, quiet))
 
 
 @app.command(

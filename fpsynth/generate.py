@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What the command line asks for. out None: out/NAME; batch None: by the kind of device."""
+    """What the command line asks for. out None: out/NAME; batch None: by the kind of device; verify: read again what
+    is there already."""
 
     recipe: Path
     overrides: tuple[str, ...] = ()
@@ -32,6 +33,7 @@ class Order:
     batch: int | None = None
     workers: int = 1
     overwrite: bool = False
+    verify: bool = False
 
 
 def generate(order: Order, console: Console) -> bool:
@@ -53,7 +55,7 @@ def generate(order: Order, console: Console) -> bool:
     writer = DatasetWriter(job.root, job.spec)
     with writer.alone():
         maker = _maker(order, job, plan, writer, console)
-        writer.prepare(order.overwrite)
+        writer.prepare(order.overwrite, order.verify)
         made = _make_shards(job, plan, maker, writer.missing(), order.workers, console)
         writer.finish()
     result = outcome(writer, plan, made, time.monotonic() - start)
@@ -119,7 +121,7 @@ def _maker(
     if order.workers > 1:
         work.require_ray()
         return None
-    return ShardMaker(job, plan) if writer.any_missing(order.overwrite) else None
+    return ShardMaker(job, plan) if order.verify or writer.any_missing(order.overwrite) else None
 
 
 def _make_shards(

@@ -50,8 +50,12 @@ SAMPLERS: Final[dict[str, SamplerFacts]] = {
     "tcd": SamplerFacts("TCDScheduler", injects=True, eta=0.3),
 }
 """The samplers; each is the module of its name in fpsynth.diffusion.samplers."""
-FORMATS: Final[dict[str, str]] = {"parquet": "Parquet shards", "png": "PNG files"}
+FORMATS: Final[dict[str, str]] = {"parquet": "Parquet shards", "png": "PNG files", "webdataset": "tar shards"}
 """How the files of a dataset lie, in words. Each is the module of that name in fpsynth.dataset.formats."""
 
 SIDECARS: Final[dict[str, str]] = {"iso19794-2": ".fmr", "ansi378": ".378", "xyt": ".xyt", "json": ".json"}
 """Minutiae files that stand beside an image, and the endings of their names."""
+
+FVC: Final = "fvc"
+EXPORTS: Final = (*FORMATS, *SIDECARS, FVC)
+"""What a dataset can be written again as; fvc: images called FINGER_IMPRESSION.png, as the databases of FVC."""

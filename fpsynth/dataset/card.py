@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fpsynth.dataset.formats import Format
-from fpsynth.dataset.row import features
 from fpsynth.dataset.spec import DatasetSpec
 from fpsynth.slots import SLOTS
 
@@ -63,12 +62,13 @@ def card(spec: DatasetSpec, tally: Tally, form: Format) -> str:
     total = sum(tally.size.values())
     files = [{"split": split, "path": form.data_files(split)} for split in spec.splits]
     splits = [{"name": s, "num_bytes": tally.size[s], "num_examples": tally.rows[s]} for s in spec.splits]
+    columns = form.features()
     head = DatasetCardData(
         pretty_name=spec.name,
         tags=["fingerprint", "biometrics", "synthetic"],
         configs=[{"config_name": "default", "data_files": files}],
         dataset_info={
-            "features": features()._to_yaml_list(),
+            **({} if columns is None else {"features": columns._to_yaml_list()}),
             "splits": splits,
             "download_size": total,
             "dataset_size": total,

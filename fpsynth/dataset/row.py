@@ -14,6 +14,7 @@ from fpsynth.extractor import Extractor
 from fpsynth.gate.limits import Limits
 from fpsynth.gate.verdict import WORDS, Word
 from fpsynth.minutiae import Minutia, SingularPoint
+from fpsynth.minutiae.minutia import MinutiaKind, SingularKind
 from fpsynth.slots import LIVENESS, SLOTS, Words, liveness
 from fpsynth.vocabulary import FINGERS
 
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 RendererKind = Literal["diffusion", "virtual"]
 
-KINDS = ("ending", "bifurcation")
-SINGULAR_KINDS = ("core", "delta")
-RENDERERS = ("diffusion", "virtual")
+KINDS: tuple[MinutiaKind, ...] = ("ending", "bifurcation")
+SINGULAR_KINDS: tuple[SingularKind, ...] = ("core", "delta")
+RENDERERS: tuple[RendererKind, ...] = ("diffusion", "virtual")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from fpsynth.dataset.row import Row
 from fpsynth.files import write_bytes
@@ -14,7 +17,18 @@ from fpsynth.vocabulary import SIDECARS
 def write_sidecars(stem: Path, row: Row, formats: tuple[str, ...]) -> None:
     """Write stem.fmr, stem.xyt, ... for the formats that are asked for."""
     for name in formats:
-        write_bytes(stem.with_name(stem.name + SIDECARS[name]), ENCODERS[name](row))
+        write_bytes(stem.with_name(stem.name + SIDECARS[name]), encode(name, row))
+
+
+def encode(form: str, row: Row) -> bytes:
+    """The sidecar of this format, of points in the precision of the columns: so it can be made from them again."""
+    minutiae = [m._replace(x=_single(m.x), y=_single(m.y), angle=_single(m.angle)) for m in row.minutiae]
+    singular = [point._replace(x=_single(point.x), y=_single(point.y)) for point in row.singular]
+    return _ENCODERS[form](replace(row, minutiae=minutiae, singular=singular))
+
+
+def _single(value: float) -> float:
+    return float(np.float32(value))
 
 
 def _iso(row: Row) -> bytes:
@@ -54,4 +68,4 @@ def _impression_code(row: Row) -> int:
     return (3 if rolled else 2) if row.words.get("sensor") in ("ink", "latent") else int(rolled)
 
 
-ENCODERS: dict[str, Callable[[Row], bytes]] = {"iso19794-2": _iso, "ansi378": _ansi, "xyt": _xyt, "json": _json}
+_ENCODERS: dict[str, Callable[[Row], bytes]] = {"iso19794-2": _iso, "ansi378": _ansi, "xyt": _xyt, "json": _json}

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from datasets import Features
 
 ROW_GROUP = 256
+ROWS = 16
+"""So many rows with their images are held at once."""
 
 
 def write_table(path: Path, records: Iterable[dict[str, Any]], columns: "Features", image: bool) -> int:
@@ -40,7 +42,16 @@ def read_columns(path: Path, names: Sequence[str]) -> "pa.Table":
     """These columns of a Parquet file."""
     from pyarrow import parquet
 
-    return parquet.ParquetFile(path).read(columns=list(names))
+    return parquet.ParquetFile(path, page_checksum_verification=True).read(columns=list(names))
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file, some at a time. Raises OSError or ArrowException where it is damaged."""
+    from pyarrow import parquet
+
+    stored = parquet.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
+    for group in stored.iter_batches(batch_size=ROWS, use_threads=False):
+        yield from group.to_pylist()
 
 
 def parquet_writer(path: Path, schema: "pa.Schema", image: bool) -> Any:
@@ -48,7 +59,7 @@ def parquet_writer(path: Path, schema: "pa.Schema", image: bool) -> Any:
     from pyarrow import parquet
 
     if not image:
-        return parquet.ParquetWriter(path, schema, compression="zstd", write_page_index=True)
+        return parquet.ParquetWriter(path, schema, compression="zstd", write_page_index=True, write_page_checksum=True)
     plain = ("image.bytes", "image.path")
     packed = {name: "zstd" for name in _leaves(schema) if name not in plain}
     return parquet.ParquetWriter(
@@ -57,6 +68,7 @@ def parquet_writer(path: Path, schema: "pa.Schema", image: bool) -> Any:
         compression={**packed, **dict.fromkeys(plain, "NONE")},
         use_dictionary=list(packed),
         write_page_index=True,
+        write_page_checksum=True,
         use_content_defined_chunking=True,
     )
 

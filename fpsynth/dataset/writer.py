@@ -10,8 +10,10 @@ from fpsynth.dataset import manifest
 from fpsynth.dataset.card import Tally, card
 from fpsynth.dataset.formats import open_format
 from fpsynth.dataset.manifest import ShardRecord
+from fpsynth.dataset.owned import remove
 from fpsynth.dataset.row import Row
-from fpsynth.dataset.spec import PARTS, RESERVED, DatasetSpec, is_split_name
+from fpsynth.dataset.spec import PARTS, DatasetSpec
+from fpsynth.dataset.verify import shard_fault
 from fpsynth.errors import UserError
 from fpsynth.files import LOCK, alone, is_leftover, leftovers, write_bytes
 from fpsynth.slots import SLOTS
@@ -28,17 +30,18 @@ class DatasetWriter:
         self.spec = spec
         self.format = open_format(spec.format, root)
 
-    def prepare(self, overwrite: bool = False) -> None:
+    def prepare(self, overwrite: bool = False, verify: bool = False) -> None:
         """Create the folder, or make sure that it holds the beginning of this very dataset.
 
-        Raises UserError where it holds something else; with overwrite, another dataset of ours is removed first.
+        Raises UserError where it holds something else; with overwrite, another dataset of ours is removed first. What
+        is damaged is removed, so that it is missing; verify: after a reading of every image and sidecar.
         """
         found = self._found()
         if found is not None and overwrite:
-            self._remove(found.get("splits", ()))
+            remove(self.root, found.get("splits", ()))
         elif found is not None:
             manifest.require_same(self.root, found, self.spec)
-            for path in self._damaged():
+            for path in list(self._damaged(verify)):
                 path.unlink()
             return
         self.root.mkdir(parents=True, exist_ok=True)
@@ -75,20 +78,17 @@ class DatasetWriter:
         if found is None:
             return True
         manifest.require_same(self.root, found, self.spec)
-        return bool(self.missing()) or any(True for _ in self._damaged())
+        return bool(self.missing()) or any(True for _ in self._damaged(verify=False))
 
-    def _damaged(self) -> Iterator[Path]:
-        """Shards that are there and cannot be read: whatever befell them, they are to be made again."""
-        import pyarrow as pa
-
+    def _damaged(self, verify: bool) -> Iterator[Path]:
+        """Files that are there and are not what was written: whatever befell them, they are to be made again."""
         if self._closed():
-            return
-        for index in range(len(self.spec.places)):
-            path = self.path(index)
-            try:
-                if path.exists():
-                    self.format.columns(path, ("id",))
-            except (pa.ArrowException, OSError, ValueError):
+            listed = manifest.shard_records(manifest.read(self.root) or {}) if verify else []
+            paths = [self.root / record.file for record in listed]
+        else:
+            paths = [self.path(index) for index in range(len(self.spec.places))]
+        for path in filter(Path.exists, paths):
+            if shard_fault(self.format, path, self.spec.sidecars if verify else None):
                 yield path
 
     def write(self, index: int, rows: Iterable[Row]) -> int:
@@ -131,10 +131,3 @@ class DatasetWriter:
     def _record(self, split: str, file: Path, rows: int) -> ShardRecord:
         name = file.relative_to(self.root).as_posix()
         return ShardRecord(file=name, split=split, rows=rows, bytes=file.stat().st_size, sha256=manifest.digest(file))
-
-    def _remove(self, splits: Iterable[str]) -> None:
-        """Remove what a dataset of ours with these splits put under root, and nothing else."""
-        for folder in (*RESERVED, PARTS, *filter(is_split_name, splits)):
-            shutil.rmtree(self.root / folder, ignore_errors=True)
-        for name in ("README.md", manifest.NAME):
-            (self.root / name).unlink(missing_ok=True)

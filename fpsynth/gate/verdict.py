@@ -12,7 +12,7 @@ from fpsynth.minutiae import Minutia
 from fpsynth.slots import Words
 
 Word = Literal["passed", "failed", "unjudged"]
-WORDS = ("passed", "failed", "unjudged")
+WORDS: tuple[Word, ...] = ("passed", "failed", "unjudged")
 """unjudged: there was no gate."""
 
 OWN_ALLOWANCE = 0.15

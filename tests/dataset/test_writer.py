@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,13 +15,18 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from fpsynth.dataset import DatasetSpec, DatasetWriter, Row, features
+from fpsynth.dataset import DatasetSpec, DatasetWriter, Row, features, manifest
+from fpsynth.dataset.formats import open_format
+from fpsynth.dataset.reader.source import open_source
+from fpsynth.dataset.row import facts, png
+from fpsynth.dataset.stored import row_of
+from fpsynth.dataset.verify import damages
 from fpsynth.errors import UserError
 from fpsynth.files import LOCK
 from fpsynth.minutiae import iso19794, xyt
 from tests.dataset.rows import row, shard
 
-FORMATS = ("parquet", "png")
+FORMATS = ("parquet", "png", "webdataset")
 SIDECARS = ("iso19794-2", "ansi378", "xyt", "json")
 
 
@@ -91,7 +97,23 @@ def test_datasets_reads_it_back(made, form: str, builder: str | None, folder: st
     check(datasets.load_dataset(**options, cache_dir=str(tmp_path)), tmp_path)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+def test_webdataset_is_read_by_its_readers(made, tmp_path: Path) -> None:
+    import datasets
+    import webdataset
+
+    wanted = row(6, 0)
+    got = datasets.load_dataset(str(made["webdataset"]), cache_dir=str(tmp_path))["test"][0]
+    assert np.array_equal(np.asarray(got["png"]), wanted.image) and got["cls"] == 6
+    assert (got["json"]["pattern"], got["json"]["skin"]) == (wanted.words["pattern"], None)
+    assert got["json"]["minutiae"][1]["kind"] == "bifurcation" and got["json"]["gate"]["verdict"] == "passed"
+    shards = sorted(str(path) for path in (made["webdataset"] / "data").glob("test-*.tar"))
+    tuples = webdataset.WebDataset(shards, shardshuffle=False).decode("l8").to_tuple("png", "cls", "fmr")
+    image, label, record = next(iter(tuples))
+    assert np.array_equal(image, wanted.image) and label == 6
+    assert iso19794.decode(record).views[0].minutiae[1] == (95, 90, 90, "bifurcation", 7)
+
+
+@pytest.mark.parametrize("form", ["parquet", "png"])
 def test_streaming_gives_images(made, form: str) -> None:
     import datasets
 
@@ -146,7 +168,7 @@ def test_images_say_their_resolution(made) -> None:
     assert round(Image.open(io.BytesIO(stored["image"]["bytes"])).info["dpi"][0]) == 500
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", ["parquet", "png"])
 def test_sidecars_hold_the_minutiae(made, form: str) -> None:
     folder = made[form] / ("minutiae/train" if form == "parquet" else "train") / "000002"
     record = iso19794.decode((folder / "000002_01.fmr").read_bytes())
@@ -237,12 +259,29 @@ def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
-def test_overwrite_removes_only_the_old_dataset(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", FORMATS)
+def test_overwrite_removes_the_old_dataset_and_nothing_else(form: str, tmp_path: Path) -> None:
     root = tmp_path / "o"
-    build(root, "png")
-    (root / "notes.txt").write_text("keep")
+    build(root, form)
+    mine = ["notes.txt", "data/mine.parquet", "train/holiday.png", "train/000001/notes.txt", "data/.mine.partial"]
+    for name in mine:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("keep")
+    (root / "data" / ".train-00000-of-00002.parquet.0123456789ab.partial").write_text("ours")
     DatasetWriter(root, spec("parquet")).prepare(overwrite=True)
-    assert sorted(tree(root)) == ["manifest.json", "notes.txt"]
+    assert sorted(tree(root)) == sorted(["manifest.json", *mine])
+    assert not (root / "test").exists() and not (root / "minutiae").exists()
+
+
+def test_overwrite_reaches_shards_behind_a_link(tmp_path: Path) -> None:
+    root, disk = tmp_path / "o", tmp_path / "large disk"
+    DatasetWriter(root, spec()).prepare()
+    disk.mkdir()
+    (root / "data").symlink_to(disk)
+    build(root, "parquet")
+    assert len(list(disk.iterdir())) == 3 and len(open_source(root, manifest.read(root)).units) == 3
+    DatasetWriter(root, spec()).prepare(overwrite=True)
+    assert not list(disk.iterdir()) and (root / "data").is_symlink()
 
 
 def test_overwrite_believes_no_manifest_that_points_outside(tmp_path: Path) -> None:
@@ -253,6 +292,64 @@ def test_overwrite_believes_no_manifest_that_points_outside(tmp_path: Path) -> N
     (root / "manifest.json").write_text(json.dumps({**content, "splits": {"..": 1, "/": 1}}))
     DatasetWriter(root, spec()).prepare(overwrite=True)
     assert (tmp_path / "thesis.txt").exists()
+
+
+def flip(path: Path, bit: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[bit // 8 % len(content)] ^= 1 << bit % 8
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_verify_finds_every_flipped_bit(made, form: str, tmp_path: Path) -> None:
+    rng, root = np.random.default_rng(5), tmp_path / "o"
+    shutil.copytree(made[form], root)
+    assert list(damages(root)) == [None] * len(list(damages(root)))
+    files = [path for path in root.rglob("*") if path.is_file() and path.name not in ("README.md", "manifest.json")]
+    for path in rng.choice(np.array(files, dtype=object), 20):
+        before = path.read_bytes()
+        flip(path, int(rng.integers(1 << 30)))
+        assert any(damages(root)), path
+        path.write_bytes(before)
+    assert not any(damages(root))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_run_that_verifies_makes_anew_what_changed(made, form: str, closed: bool, tmp_path: Path) -> None:
+    root, writer = tmp_path / "o", DatasetWriter(tmp_path / "o", spec(form))
+    writer.prepare()
+    for index in writer.missing():
+        writer.write(index, shard(index))
+    assert not closed or writer.finish()
+    flip(next(root.rglob("*.fmr" if form != "webdataset" else "*.tar")), 4001)
+    DatasetWriter(root, spec(form)).prepare()
+    if form != "webdataset" or closed:
+        assert not DatasetWriter(root, spec(form)).missing()
+    DatasetWriter(root, spec(form)).prepare(verify=True)
+    assert DatasetWriter(root, spec(form)).missing()
+    build(root, form)
+    assert tree(root) == tree(made[form])
+
+
+def test_verify_wants_a_finished_dataset(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no dataset"):
+        list(damages(tmp_path))
+    DatasetWriter(tmp_path / "o", spec()).prepare()
+    with pytest.raises(UserError, match="is not finished"):
+        list(damages(tmp_path / "o"))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_stored_row_is_the_row_again(made, form: str) -> None:
+    root = made[form]
+    told = manifest.read(root)
+    layout = open_format(form, root)
+    stored = [one for record in manifest.shard_records(told) for one in layout.rows(root / record.file)]
+    again = {one.facts["id"]: row_of(one) for one in stored}
+    for wanted in [row(i, k) for i in range(9) for k in range(2)]:
+        got = again[wanted.id]
+        assert np.array_equal(got.image, wanted.image) and facts(got, png(got)) == facts(wanted, png(wanted))
 
 
 def test_a_damaged_manifest_is_refused(tmp_path: Path) -> None:

@@ -1,18 +1,19 @@
 """Parquet shards with the images in them: data/SPLIT-00000-of-00010.parquet, sidecars in minutiae/."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpsynth.dataset.formats.protocol import Format
 from fpsynth.dataset.reader.disk import files_below
 from fpsynth.dataset.reader.parquet import has_images, parquet_units
-from fpsynth.dataset.reader.sidecars import expected
+from fpsynth.dataset.reader.sidecars import Sidecars, expected
 from fpsynth.dataset.reader.unit import Unit
 from fpsynth.dataset.row import Row, facts, features, png
 from fpsynth.dataset.sidecar import write_sidecars
-from fpsynth.dataset.spec import DatasetSpec, ShardPlace, image_stem
-from fpsynth.dataset.table import read_columns, write_table
+from fpsynth.dataset.spec import DatasetSpec, ShardPlace, image_stem, split_of
+from fpsynth.dataset.stored import Stored
+from fpsynth.dataset.table import read_columns, read_rows, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +44,12 @@ class Layout(Format):
 
     def columns(self, file: Path, names: Sequence[str]) -> "pa.Table":
         return read_columns(file, names)
+
+    def rows(self, file: Path, sidecars: tuple[str, ...] = ()) -> Iterator[Stored]:
+        beside = Sidecars(self.minutiae, sidecars)
+        for row in read_rows(file):
+            encoded = row.pop("image")["bytes"]
+            yield Stored(row, encoded, beside.read(split_of(file.stem), row["identity"], row["id"]))
 
     def size(self, file: Path) -> int:
         return file.stat().st_size

@@ -1,17 +1,19 @@
 """An image folder: SPLIT/IDENTITY/ID.png, sidecars beside the images, the columns in SPLIT/metadata.parquet."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpsynth.dataset.formats.protocol import Format
+from fpsynth.dataset.reader.disk import content
 from fpsynth.dataset.reader.image_folder import METADATA, metadata_units
-from fpsynth.dataset.reader.sidecars import expected
+from fpsynth.dataset.reader.sidecars import Sidecars, expected
 from fpsynth.dataset.reader.unit import Unit
 from fpsynth.dataset.row import Row, facts, metadata_features, png
 from fpsynth.dataset.sidecar import write_sidecars
-from fpsynth.dataset.spec import PARTS, DatasetSpec, ShardPlace, image_stem
-from fpsynth.dataset.table import merge_tables, read_columns, write_table
+from fpsynth.dataset.spec import PARTS, DatasetSpec, ShardPlace, image_stem, split_of
+from fpsynth.dataset.stored import Stored
+from fpsynth.dataset.table import merge_tables, read_columns, read_rows, write_table
 from fpsynth.files import write_bytes
 
 if TYPE_CHECKING:
@@ -49,6 +51,13 @@ class Layout(Format):
 
     def columns(self, file: Path, names: Sequence[str]) -> "pa.Table":
         return read_columns(file, names)
+
+    def rows(self, file: Path, sidecars: tuple[str, ...] = ()) -> Iterator[Stored]:
+        split = file.parent.name if file.name == METADATA else split_of(file.stem)
+        beside = Sidecars(self.root, sidecars)
+        for row in read_rows(file):
+            encoded = content(self.root / split / row.pop("file_name")) or b""
+            yield Stored(row, encoded, beside.read(split, row["identity"], row["id"]))
 
     def size(self, file: Path) -> int:
         return sum(image.stat().st_size for image in file.parent.rglob(f"*{ENDING}"))

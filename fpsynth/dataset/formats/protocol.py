@@ -1,15 +1,17 @@
 """What a format must be able to do."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from fpsynth.dataset.reader.unit import Unit
-from fpsynth.dataset.row import Row
+from fpsynth.dataset.row import Row, features
 from fpsynth.dataset.spec import DatasetSpec, ShardPlace
+from fpsynth.dataset.stored import Stored
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from datasets import Features
 
 
 class Format(Protocol):
@@ -46,6 +48,13 @@ class Format(Protocol):
         """
         ...
 
+    def rows(self, file: Path, sidecars: tuple[str, ...] = ()) -> Iterator[Stored]:
+        """All rows of a shard or listed file, in order, with their sidecars of these formats.
+
+        Raises OSError, ValueError or ArrowException for one that is damaged.
+        """
+        ...
+
     def size(self, file: Path) -> int:
         """Bytes on disk of the images of a listed file, for the card."""
         ...
@@ -53,6 +62,10 @@ class Format(Protocol):
     def data_files(self, split: str) -> str | list[str]:
         """Where the files of a split are, as patterns below root, for the card."""
         ...
+
+    def features(self) -> "Features | None":
+        """The columns that `datasets` gives of these files; None: it finds them itself."""
+        return features()
 
     def units(self, sidecars: tuple[str, ...]) -> tuple[Unit, ...] | None:
         """What lies below root, to be read piece by piece; None where no file of this format does.

@@ -15,7 +15,7 @@ class Sidecars:
 
     folder: Path
     formats: tuple[str, ...]
-    state: str
+    state: str = ""
 
     def read(self, split: str, identity: int, name: str) -> dict[str, bytes | None]:
         """Contents by format; None for a file that is not there."""

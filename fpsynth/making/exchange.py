@@ -1,0 +1,121 @@
+"""A finished dataset looked over, and written again as other files."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from fpsynth.console import Console, Table
+from fpsynth.dataset import DatasetSpec, DatasetWriter, Row, manifest
+from fpsynth.dataset.formats import Format, open_format
+from fpsynth.dataset.row import png
+from fpsynth.dataset.sidecar import write_sidecars
+from fpsynth.dataset.spec import image_stem
+from fpsynth.dataset.stored import row_of
+from fpsynth.dataset.verify import damages
+from fpsynth.errors import UserError
+from fpsynth.files import write_bytes
+from fpsynth.vocabulary import EXPORTS, FORMATS, FVC
+
+
+def verify_dataset(root: Path, console: Console) -> bool:
+    """Read all of a dataset and say what is damaged. False where anything is. Raises UserError for no dataset."""
+    total = len(manifest.shard_records(manifest.read(root) or {"shards": []}))
+    found, seen = [], 0
+    with console.progress(total, "files") as progress:
+        for damage in damages(root):
+            progress.tick()
+            seen += 1
+            if damage:
+                found.append(damage)
+    rows = [(damage.file, damage.what) for damage in found] or [("files", f"{seen}, all as they were written")]
+    facts = {"path": str(root), "files": seen, "damaged": [damage._asdict() for damage in found]}
+    console.result(facts, Table(str(root), rows), brief="\n".join(damage.file for damage in found))
+    return not found
+
+
+def export_dataset(root: Path, to: str, out: Path, console: Console) -> None:
+    """Write the dataset in root as other files into a new folder; see vocabulary.EXPORTS.
+
+    Raises UserError for no finished dataset, a folder that is not new, and what is no format. DamagedFile, naming the
+    file, where the dataset cannot be read.
+    """
+    told = manifest.read(root)
+    if told is None or not told.get("complete"):
+        raise UserError(f"{root} holds no finished dataset of fpsynth")
+    if to not in EXPORTS:
+        raise UserError(f"--to {to}: one of {', '.join(EXPORTS)}")
+    images = sum(record.rows for record in manifest.shard_records(told))
+    with console.progress(images, "images") as progress:
+        source = _Source(root, told, progress.tick)
+        if to in FORMATS:
+            _as_dataset(source, to, out)
+        else:
+            _as_files(source, to, out)
+    facts = {"output": str(out), "images": images, "format": to}
+    console.result(facts, Table(str(out), [("images", f"{images}"), ("format", to)]), brief=str(out))
+
+
+class _Source:
+    """The rows of a dataset, split by split."""
+
+    def __init__(self, root: Path, told: Mapping[str, Any], tick: Callable[[int], None]) -> None:
+        self.told, self.tick, self.root = told, tick, root
+        self.form: Format = open_format(told["format"], root)
+
+    def count(self, split: str) -> int:
+        return sum(record.rows for record in manifest.shard_records(dict(self.told)) if record.split == split)
+
+    def rows(self, split: str) -> Iterator[Row]:
+        for record in manifest.shard_records(dict(self.told)):
+            if record.split == split:
+                for stored in self.form.rows(self.root / record.file):
+                    yield row_of(stored)
+                    self.tick(1)
+
+
+def _as_dataset(source: _Source, form: str, out: Path) -> None:
+    """In another format, in as many shards; taken up again where it was cut off."""
+    told = source.told
+    spec = DatasetSpec(
+        name=told["name"],
+        splits=told["splits"],
+        format=form,
+        sidecars=tuple(told["sidecars"]),
+        provenance={**told["provenance"], "exported_from": told["format"]},
+        recipe=told["recipe"],
+    )
+    writer = DatasetWriter(out, spec)
+    with writer.alone():
+        writer.prepare()
+        missing = set(writer.missing())
+        for index, rows in enumerate(_shares(source, spec)):
+            if index in missing:
+                writer.write(index, rows)
+            else:
+                any(False for _ in rows)  # read past them
+        writer.finish()
+
+
+def _shares(source: _Source, spec: DatasetSpec) -> Iterator[Iterator[Row]]:
+    """The rows of one shard after the other, in even shares."""
+    for split, shards in spec.splits.items():
+        rows, count = source.rows(split), source.count(split)
+        for number in range(shards):
+            yield islice(rows, count * (number + 1) // shards - count * number // shards)
+
+
+def _as_files(source: _Source, to: str, out: Path) -> None:
+    """Minutiae records, or images by the names that FVC's databases have; the folder is there when all are in it."""
+    if out.exists():
+        raise UserError(f"{out} is there already; choose a new folder")
+    beside = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    for split in source.told["splits"]:
+        for row in source.rows(split):
+            if to == FVC:
+                write_bytes(beside / split / f"{row.identity + 1}_{row.impression + 1}.png", png(row))
+            else:
+                write_sidecars(image_stem(beside, split, row.identity, row.id), row, (to,))
+    beside.rename(out)
