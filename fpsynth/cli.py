@@ -1,18 +1,22 @@
 """The command line: parse, call, print. What needs torch is imported inside the commands."""
 
 import os
+import re
 import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from fpsynth import __version__
 from fpsynth.console import Console
-from fpsynth.errors import UserError
+from fpsynth.errors import Unfinished, UserError
 from fpsynth.vocabulary import EXPORTS
+
+if TYPE_CHECKING:
+    from fpsynth.dataset.spec import Part
 
 DONE, FAILURE, USAGE, SHORT, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: done; a bug or a failing machine; the user's mistake; finished but short of a gate; Ctrl-C."""
@@ -41,6 +45,20 @@ def _console(json: bool, quiet: bool) -> Console:
     if json and quiet:
         raise UserError("--json and --quiet exclude each other")
     return Console("json" if json else "quiet" if quiet else "human")
+
+
+def _part(text: str | None, overwrite: bool) -> "Part | None":
+    """I/N as a part of a run."""
+    if text is None:
+        return None
+    from fpsynth.dataset.spec import Part
+
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise UserError(f"--part {text}: I/N is needed, with I from 1 to N")
+    if overwrite:
+        raise UserError("--part and --overwrite exclude each other: one part would remove what another made")
+    return Part(int(found[1]), int(found[2]))
 
 
 def _show_version(wanted: bool) -> None:
@@ -75,7 +93,13 @@ def generate(
     batch: Annotated[
         int | None, typer.Option(min=1, max=1024, help="images sampled at once (default: 4 on a CPU, 32 on a GPU)")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, max=4096, help="processes; more than one needs the extra ray")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=4096, help="processes that make shards")] = 1,
+    address: Annotated[
+        str | None, typer.Option(envvar="RAY_ADDRESS", help="put the workers on this Ray cluster (local: a new one)")
+    ] = None,
+    part: Annotated[
+        str | None, typer.Option(metavar="I/N", help="make the I-th of N shares of the shards, for several machines")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a dataset that lies there")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="read what is there, make anew what changed")] = False,
     json: Json = False,
@@ -92,6 +116,8 @@ def generate(
         device=device,
         batch=batch,
         workers=workers,
+        address=address,
+        part=_part(part, overwrite),
         overwrite=overwrite,
         verify=verify,
     )
@@ -256,6 +282,9 @@ def _exit_code() -> int:
     except UserError as error:
         console.error(str(error))
         return USAGE
+    except Unfinished as error:
+        console.error(f"{error}: failed again and again, all else is done; the same command tries them again")
+        return SHORT
     except OSError as error:
         return _failure(console, error, f"{error.filename or 'fpsynth'}: {(error.strerror or str(error)).lower()}")
     except Exception as error:

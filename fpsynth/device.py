@@ -1,5 +1,7 @@
 """Which torch device a command works on."""
 
+import os
+
 from fpsynth.errors import UserError
 
 DEVICES = ("cpu", "cuda", "auto")
@@ -14,3 +16,11 @@ def choose_device(name: str) -> str:
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: no CUDA device can be used here")
     return "cpu" if name == "cpu" or not torch.cuda.is_available() else "cuda"
+
+
+def gpus() -> tuple[str, ...]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    import torch
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return tuple(named.split(",")) if named else tuple(map(str, range(torch.cuda.device_count())))

@@ -12,6 +12,10 @@ from fpsynth.errors import UserError
 SUFFIX, LOCK = ".partial", ".fpsynth.lock"
 
 
+class Busy(UserError):
+    """Another process of ours works there."""
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name beside path; when the block ends well, what was written there becomes path at once."""
@@ -34,28 +38,28 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Be the only process of ours that works in a folder, which is made where it is missing.
+def alone(folder: Path, name: str = LOCK) -> Iterator[None]:
+    """Be the only process of ours that works in a folder, which is made where it is missing, under a lock's name.
 
     The system gives the lock back when its holder dies. A folder that was made for it and that nothing was put into is
-    taken away again. Raises UserError where another holds it, or nobody can.
+    taken away again. Raises Busy where another holds it, UserError where nobody can.
     """
     from filelock import FileLock, Timeout  # slow to import, and only needed here
 
     new = not folder.exists()
-    lock = FileLock(folder / LOCK)
+    lock = FileLock(folder / name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(blocking=False)
     except OSError as error:
         if not isinstance(error, Timeout):
             raise UserError(f"{folder}: cannot be written to ({error.strerror})") from error
-        raise UserError(f"{folder}: another run is at work there; let it end, or choose another folder") from None
+        raise Busy(f"{folder}: another run is at work there; let it end, or choose another folder") from None
     try:
         yield
     finally:
         with suppress(OSError):
-            (folder / LOCK).unlink()
+            (folder / name).unlink()
         lock.release()
         if new:
             with suppress(OSError):
@@ -74,4 +78,9 @@ def leftovers(root: Path) -> Iterator[Path]:
 
 def is_leftover(path: Path) -> bool:
     """Whether a file is one that replacing began and nobody finished, or a lock."""
-    return path.name == LOCK or bool(re.fullmatch(rf"\..+\.[0-9a-f]{{12}}\{SUFFIX}", path.name))
+    return is_lock(path) or bool(re.fullmatch(rf"\..+\.[0-9a-f]{{12}}\{SUFFIX}", path.name))
+
+
+def is_lock(path: Path) -> bool:
+    """Whether a file is a lock: of a folder, or of a part of a run."""
+    return path.name == LOCK or bool(re.fullmatch(r"\.fpsynth-\d+-of-\d+\.lock", path.name))

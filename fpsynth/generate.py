@@ -6,25 +6,29 @@
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fpsynth import work
 from fpsynth.console import Console
+from fpsynth.errors import Unfinished
+from fpsynth.files import Busy
 from fpsynth.recipe import LoadedRecipe, Plan, load_recipe, make_plan
 from fpsynth.recipe.summary import summary
 
 if TYPE_CHECKING:
     from fpsynth.dataset import DatasetWriter
+    from fpsynth.dataset.spec import Part
     from fpsynth.making.job import Job
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What the command line asks for. out None: out/NAME; batch None: by the kind of device; verify: read again what
-    is there already."""
+    """What the command line asks for. out None: out/NAME; batch None: by the kind of device; address: of a Ray cluster
+    for the workers; part: the share of the shards to make; verify: read again what is there already."""
 
     recipe: Path
     overrides: tuple[str, ...] = ()
@@ -32,6 +36,8 @@ class Order:
     device: str = "auto"
     batch: int | None = None
     workers: int = 1
+    address: str | None = None
+    part: "Part | None" = None
     overwrite: bool = False
     verify: bool = False
 
@@ -53,11 +59,12 @@ def generate(order: Order, console: Console) -> bool:
     DatasetWriter(job.root, job.spec).any_missing(order.overwrite)
     job = screened(job, loaded.recipe.identities, console)
     writer = DatasetWriter(job.root, job.spec)
-    with writer.alone():
+    with writer.alone(order.part):
         maker = _maker(order, job, plan, writer, console)
         writer.prepare(order.overwrite, order.verify)
-        made = _make_shards(job, plan, maker, writer.missing(), order.workers, console)
-        writer.finish()
+        missing = order.part.of_these(writer.missing()) if order.part else writer.missing()
+        made = _make_shards(order, job, plan, maker, missing, console)
+        _finish(order, writer)
     result = outcome(writer, plan, made, time.monotonic() - start)
     tell(result, console)
     return result.passed
@@ -118,32 +125,56 @@ def _maker(
 
     for note in notes(job.loaded):
         console.note(note)
-    if order.workers > 1:
+    if order.address:
         work.require_ray()
+    if order.workers > 1 or order.address:
         return None
     return ShardMaker(job, plan) if order.verify or writer.any_missing(order.overwrite) else None
 
 
 def _make_shards(
+    order: Order,
     job: "Job",
     plan: Plan,
     maker: "Callable[[int, work.Tick], int] | None",
     missing: Sequence[int],
-    workers: int,
     console: Console,
 ) -> int:
     """Make the missing shards, here or on workers. Returns the number of images made."""
-    from fpsynth.making.shard import ShardMaker
-
     made = 0
     with console.progress(sum(plan.shards[index].images for index in missing), "images") as progress:
-        away = replace(job, root=job.root.absolute())
-        pieces = (
-            work.run_here(maker, missing, progress.tick)
-            if maker
-            else work.run_on_ray(ShardMaker, away, missing, progress.tick, workers, job.device == "cuda")
-        )
-        for index, images in pieces:
-            progress.piece(job.spec.places[index].stem)
-            made += images
+        try:
+            for index, images in _pieces(order, job, maker, missing, progress.tick):
+                progress.piece(job.spec.places[index].stem)
+                made += images
+        except Unfinished as lost:
+            raise Unfinished({job.spec.places[i].stem: why for i, why in lost.reasons.items()}) from None
     return made
+
+
+def _pieces(
+    order: Order,
+    job: "Job",
+    maker: "Callable[[int, work.Tick], int] | None",
+    missing: Sequence[int],
+    tick: work.Tick,
+) -> Iterator[tuple[int, int]]:
+    """(shard, images) as shards are made: by the maker, on a Ray cluster, or in processes."""
+    from fpsynth.device import gpus
+    from fpsynth.making.shard import ShardMaker
+
+    away, on_gpu = replace(job, root=job.root.absolute()), job.device == "cuda"
+    if maker:
+        return work.run_here(maker, missing, tick)
+    if order.address:
+        return work.run_on_ray(ShardMaker, away, missing, tick, order.workers, order.address, on_gpu)
+    return work.run_on_processes(ShardMaker, away, missing, tick, order.workers, gpus() if on_gpu else ())
+
+
+def _finish(order: Order, writer: "DatasetWriter") -> None:
+    """Close the dataset where it is whole; of several parts that end together, one does."""
+    if order.part is None:
+        writer.finish()
+    elif not writer.missing():
+        with suppress(Busy), writer.alone():
+            writer.finish()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fpsynth import __version__, cli
-from fpsynth.errors import UserError
+from fpsynth.errors import Unfinished, UserError
 
 RECIPE = """\
 identities: 6
@@ -85,6 +85,8 @@ def test_a_mistake_in_a_recipe_is_one_line_and_exit_code_2(command):
         (["generate", "recipe.yaml", "--set", "sede=3"], "--set sede=3: sede: unknown key (did you mean seed?)"),
         (["generate", "recipe.yaml", "--json", "--quiet"], "--json and --quiet exclude each other"),
         (["generate", "recipe.yaml", "--workers", "0"], "be greater than or equal to 1"),
+        (["generate", "recipe.yaml", "--part", "3/2"], "--part 3/2: I/N is needed"),
+        (["generate", "recipe.yaml", "--part", "1/2", "--overwrite"], "--part and --overwrite exclude each other"),
         (["generate", "recipe.yaml", "--wokers", "3"], "No such option: --wokers"),
         (["generat", "recipe.yaml"], "Did you mean"),
         (["generate"], "Missing argument"),
@@ -103,6 +105,7 @@ def test_wrong_usage_is_exit_code_2(command, arguments, told):
         (UserError("x.yaml:1:1: wrong"), 2, "x.yaml:1:1: wrong\n"),
         (KeyboardInterrupt(), 130, "interrupted; the same command again goes on from here\n"),
         (OSError(28, "No space left on device", "out"), 1, "out: no space left on device\n"),
+        (Unfinished({"train-00003-of-00008": "out of memory"}), 3, "train-00003-of-00008: out of memory: failed again"),
         (ZeroDivisionError("by zero"), 1, "fpsynth failed: ZeroDivisionError: by zero (test_cli.py:"),
     ],
 )

@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from fpsynth.console import Console
+from fpsynth.dataset.spec import Part
 from fpsynth.errors import UserError
 from fpsynth.extractor import mindtct
+from fpsynth.files import Busy, alone
 from fpsynth.generate import Order, generate
 
 RECIPE = """\
@@ -240,10 +242,53 @@ def test_json_result_counts_what_was_made(made, capsys):
     assert (facts["images"], facts["made"], facts["gate"]) == (6, 0, {"unjudged": 6})
 
 
+def test_two_processes_make_the_same_bytes(made, tmp_path):
+    write(tmp_path)
+    assert digests(make(tmp_path, "out", workers=2)) == digests(made)
+
+
+def test_parts_make_the_same_bytes_and_the_last_one_closes(made, tmp_path, capsys):
+    write(tmp_path)
+    for number in (2, 1):
+        order = Order(recipe=tmp_path / "recipe.yaml", out=tmp_path / "out", part=Part(number, 2))
+        generate(order, Console("json"))
+        facts = json.loads(capsys.readouterr().out)
+        assert (tmp_path / "out" / "README.md").exists() == (number == 1) == (facts["missing_shards"] == 0)
+    assert digests(tmp_path / "out") == digests(made)
+
+
+def test_two_runs_of_the_same_part_exclude_each_other_and_other_parts_do_not(tmp_path):
+    write(tmp_path)
+    with alone(tmp_path / "out", ".fpsynth-1-of-2.lock"):
+        with pytest.raises(Busy):
+            make(tmp_path, "out", part=Part(1, 2))
+        make(tmp_path, "out", part=Part(2, 2))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc")
+def test_a_killed_worker_is_replaced(made, tmp_path):
+    write(tmp_path)
+    command = [sys.executable, "-m", "fpsynth", "generate", "recipe.yaml", "-o", "out", "--workers", "2", "-q"]
+    with subprocess.Popen(command, cwd=tmp_path) as run:
+        children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+        while run.poll() is None and not any((tmp_path / "out").rglob("*.parquet")):
+            time.sleep(0.05)
+        for child in children.read_text().split():
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+                break
+        else:
+            pytest.fail("no worker to kill")
+    assert run.returncode == 0
+    assert digests(tmp_path / "out") == digests(made)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra 'ray' is not installed")
-def test_two_workers_make_the_same_bytes(made, tmp_path, monkeypatch):
+def test_two_ray_workers_make_the_same_bytes(made, tmp_path, monkeypatch):
     write(tmp_path)
     monkeypatch.chdir(tmp_path)
-    generate(Order(recipe=Path("recipe.yaml"), overrides=(), out=Path("out"), workers=2), Console("quiet"))
+    order = Order(recipe=Path("recipe.yaml"), overrides=(), out=Path("out"), workers=2, address="local")
+    generate(order, Console("quiet"))
     assert digests(tmp_path / "out") == digests(made)

@@ -1,7 +1,7 @@
 """What a dataset is to be: its splits and shards, its format, and what must agree when a run is taken up again."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,18 @@ class ShardPlace:
     def stem(self) -> str:
         """train-00000-of-00010, as the Hugging Face hub names shards."""
         return f"{self.split}-{self.number:05d}-of-{self.of:05d}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A share of a run, for one of several machines: every of-th shard, number counting from 1."""
+
+    number: int
+    of: int
+
+    def of_these(self, shards: Iterable[int]) -> list[int]:
+        """Those of these shards that the part makes."""
+        return [index for index in shards if index % self.of == self.number - 1]
 
 
 @dataclass(frozen=True, kw_only=True)

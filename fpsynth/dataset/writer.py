@@ -12,10 +12,10 @@ from fpsynth.dataset.formats import open_format
 from fpsynth.dataset.manifest import ShardRecord
 from fpsynth.dataset.owned import remove
 from fpsynth.dataset.row import Row
-from fpsynth.dataset.spec import PARTS, DatasetSpec
+from fpsynth.dataset.spec import PARTS, DatasetSpec, Part
 from fpsynth.dataset.verify import shard_fault
 from fpsynth.errors import UserError
-from fpsynth.files import LOCK, alone, is_leftover, leftovers, write_bytes
+from fpsynth.files import LOCK, alone, is_leftover, is_lock, leftovers, write_bytes
 from fpsynth.slots import SLOTS
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ class DatasetWriter:
         self.root.mkdir(parents=True, exist_ok=True)
         manifest.write(self.root, self.spec, None)
 
-    def alone(self) -> AbstractContextManager[None]:
-        """Nobody else of ours writes meanwhile. Raises UserError where somebody does, and as prepare does."""
+    def alone(self, part: Part | None = None) -> AbstractContextManager[None]:
+        """Nobody else of ours writes meanwhile, or does this part. Raises Busy where one does, UserError as prepare."""
         self._found()
-        return alone(self.root)
+        return alone(self.root, LOCK if part is None else f".fpsynth-{part.number}-of-{part.of}.lock")
 
     def _found(self) -> dict[str, Any] | None:
         """The manifest that is there. Raises UserError where there is something else."""
@@ -102,7 +102,7 @@ class DatasetWriter:
         if not self._closed():
             self._close()
         shutil.rmtree(self.root / PARTS, ignore_errors=True)
-        for stale in (path for path in list(leftovers(self.root)) if path.name != LOCK):
+        for stale in (path for path in list(leftovers(self.root)) if not is_lock(path)):
             stale.unlink(missing_ok=True)
         return True
 

@@ -12,11 +12,13 @@ from fpsynth.recipe import Plan
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """output: the dataset's folder; made: images made now; verdicts: images by what the gate said of them."""
+    """output: the dataset's folder; made: images made now; missing: shards, for other parts of the run to make;
+    verdicts: images of a whole dataset by what the gate said of them."""
 
     output: str
     plan: Plan
     made: int
+    missing: int
     verdicts: Mapping[str, int]
     seconds: float
 
@@ -28,7 +30,14 @@ class Outcome:
 
 def outcome(writer: DatasetWriter, plan: Plan, made: int, seconds: float) -> Outcome:
     """What came of a finished run."""
-    return Outcome(output=str(writer.root), plan=plan, made=made, verdicts=verdicts(writer), seconds=seconds)
+    return Outcome(
+        output=str(writer.root),
+        plan=plan,
+        made=made,
+        missing=len(writer.missing()),
+        verdicts=verdicts(writer),
+        seconds=seconds,
+    )
 
 
 def verdicts(writer: DatasetWriter) -> dict[str, int]:
@@ -48,6 +57,7 @@ def tell(outcome: Outcome, console: Console) -> None:
         "images": plan.images,
         "made": outcome.made,
         "shards": len(plan.shards),
+        "missing_shards": outcome.missing,
         "gate": dict(counts),
         "seconds": round(outcome.seconds, 1),
     }
@@ -57,6 +67,8 @@ def tell(outcome: Outcome, console: Console) -> None:
         ("images", f"{plan.images} in {len(plan.shards)} shards {made}"),
         ("gate", "off" if plan.recipe.gate is None else ", ".join(f"{n} {verdict}" for verdict, n in counts.items())),
     ]
+    if outcome.missing:
+        rows[-1] = ("still missing", f"{outcome.missing} of {len(plan.shards)} shards, for the other parts of the run")
     console.result(facts, Table(outcome.output, rows), brief=outcome.output)
     if failed := counts.get("failed"):
         console.note(f"{failed} images stayed short of the gate after all retries; their rows say so (exit code 3)")
