@@ -41,7 +41,8 @@ def _ansi(row: Row) -> bytes:
 
 def _record(row: Row) -> Record:
     height, width = row.image.shape
-    view = View(best(row.minutiae), position=row.finger, impression=_impression_code(row))
+    quality = round(np.mean([m.quality for m in row.minutiae])) if row.minutiae else 0
+    view = View(best(row.minutiae), row.finger, _impression_code(row), quality, singular=row.singular)
     return Record(width, height, (view,), ppi=row.ppi)
 
 

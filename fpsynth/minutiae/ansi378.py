@@ -8,21 +8,24 @@ Angles are stored in steps of 2 degrees. The magic is that of ISO/IEC 19794-2: t
 
 import struct
 
-from fpsynth.minutiae.fmr import MAGIC, Reader, decode_body, encode_body, require
+from fpsynth.minutiae.fmr import MAGIC, Dialect, Reader, decode_body, encode_body, require
 from fpsynth.minutiae.record import Record
 
 UNIT = 2.0
+DIALECT = Dialect(UNIT, counted=4)
 SHORT_PREFIX = 16
 LONG_PREFIX = 20
 LONG = 0x10000
+UNKNOWN_VENDOR = 0x0103
+"""IBIA's CBEFF owner for products that are not registered; strict readers refuse 0."""
 
 
 def encode(record: Record) -> bytes:
     """The record's bytes. Coordinates are rounded to pixels. Raises FormatError for what the standard cannot hold."""
-    body = encode_body(record, UNIT)
+    body = encode_body(record, DIALECT)
     total = SHORT_PREFIX + len(body)
     length = struct.pack(">H", total) if total < LONG else struct.pack(">HI", 0, LONG_PREFIX + len(body))
-    return MAGIC + length + struct.pack(">HHH", 0, 0, 0) + body
+    return MAGIC + length + struct.pack(">HHH", UNKNOWN_VENDOR, 0, 0) + body
 
 
 def decode(data: bytes) -> Record:
@@ -35,4 +38,4 @@ def decode(data: bytes) -> Record:
         require(length >= LONG, f"long length field says {length} bytes: at least {LONG}")
     require(length == len(data), f"length field says {length} bytes, there are {len(data)}")
     reader.take("HHH")
-    return decode_body(reader, UNIT)
+    return decode_body(reader, DIALECT)

@@ -7,10 +7,11 @@ Angles are stored in steps of 360/256 degrees.
 
 import struct
 
-from fpsynth.minutiae.fmr import MAGIC, Reader, decode_body, encode_body, require
+from fpsynth.minutiae.fmr import MAGIC, Dialect, Reader, decode_body, encode_body, require
 from fpsynth.minutiae.record import FormatError, Record, View, best
 
 UNIT = 360 / 256
+DIALECT = Dialect(UNIT, counted=0)
 PREFIX = 14
 """Bytes before the fields that this standard shares with INCITS 378."""
 
@@ -19,7 +20,7 @@ __all__ = ["FormatError", "Record", "View", "best", "decode", "encode"]
 
 def encode(record: Record) -> bytes:
     """The record's bytes. Coordinates are rounded to pixels. Raises FormatError for what the standard cannot hold."""
-    body = encode_body(record, UNIT)
+    body = encode_body(record, DIALECT)
     return MAGIC + struct.pack(">IH", PREFIX + len(body), 0) + body
 
 
@@ -30,4 +31,4 @@ def decode(data: bytes) -> Record:
     length, device = reader.take("IH")
     require(length == len(data), f"length field says {length} bytes, there are {len(data)}")
     require(device & 0x7000 == 0, "reserved bits of the capture device field are not 0")
-    return decode_body(reader, UNIT)
+    return decode_body(reader, DIALECT)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fpsynth.errors import DamagedFile
-from fpsynth.minutiae.minutia import Minutia
+from fpsynth.minutiae.minutia import Minutia, SingularPoint
 
 MAX_MINUTIAE = 255
 IMPRESSION_TYPES = (0, 1, 2, 3, 8)
@@ -17,13 +17,14 @@ class FormatError(DamagedFile):
 
 @dataclass(frozen=True)
 class View:
-    """One view of a finger: ISO position 0..10, impression type, quality 0..100."""
+    """One view of a finger: ISO position 0..10, impression type, quality 0..100, cores and deltas."""
 
     minutiae: Sequence[Minutia]
     position: int = 0
     impression: int = 0
     quality: int = 0
     number: int = 0
+    singular: Sequence[SingularPoint] = ()
 
 
 @dataclass(frozen=True)

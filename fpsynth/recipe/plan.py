@@ -12,7 +12,7 @@ import numpy as np
 from fpsynth.recipe.classes import class_shares
 from fpsynth.recipe.rules import order, ruled
 from fpsynth.recipe.schema import Recipe, shares_of
-from fpsynth.recipe.spread import pick, pick_or_none, spread
+from fpsynth.recipe.spread import SIDE, dealt, pick, pick_or_none, spread
 from fpsynth.rng import Stream, generator
 from fpsynth.slots import SLOTS, Words
 from fpsynth.vocabulary import FINGERS
@@ -148,22 +148,27 @@ def plan_identity(recipe: Recipe, identity: int) -> IdentityPlan:
 
 
 def plan_row(recipe: Recipe, who: IdentityPlan, impression: int, styles: int = 0) -> RowPlan:
-    """What this impression is: independent draws from its own node of the seed tree."""
-    count = 1 + max(slot.draw or 0 for slot in SLOTS.values())
-    draws = generator(recipe.seed, Stream.PLAN, who.identity, impression).random(count)
-    words = _words(recipe, who, draws)
+    """What this impression is: words dealt out so that shares hold within an identity and over all of them."""
+    words = _words(recipe, who, impression)
     return RowPlan(who=who, impression=impression, words=words, styles=_styles(recipe, who, impression, styles))
 
 
-def _words(recipe: Recipe, who: IdentityPlan, draws: np.ndarray) -> Words:
-    """The identity's pattern class and the drawn words, as the rules and the row's sensor have them."""
+def _words(recipe: Recipe, who: IdentityPlan, impression: int) -> Words:
+    """The identity's pattern class and the dealt words, as the rules and the row's sensor have them."""
     said: dict[str, str | None] = {"pattern": who.pattern}
     for name in order(recipe.rules):
         slot = SLOTS[name]
         if slot.draw is not None:
             shares = ruled(shares_of(recipe, name), recipe.rules, name, said)
-            said[name] = slot.allowed(pick_or_none(shares, draws[slot.draw]), said.get("sensor"))
+            drawn = _draw(recipe, who, impression, slot.draw)
+            said[name] = slot.allowed(pick_or_none(shares, drawn), said.get("sensor"))
     return {name: said[name] for name in SLOTS}
+
+
+def _draw(recipe: Recipe, who: IdentityPlan, impression: int, slot: int) -> float:
+    """The draw of a slot (its number): each has squares of its own, so that a new slot changes none of the others."""
+    square = generator(recipe.seed, Stream.PLAN, who.identity // SIDE, impression // SIDE, slot)
+    return dealt(square, who.identity, impression)
 
 
 def _styles(recipe: Recipe, who: IdentityPlan, impression: int, count: int) -> tuple[int, ...]:

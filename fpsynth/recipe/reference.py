@@ -21,10 +21,11 @@ anything is written. `--set sampling.steps=8` replaces a value (dotted key, YAML
 
 **Shares.** Where the table says *shares*, a value is either a word, or `{word: share, ...}`. The shares must sum to 1
 (rounding to three digits is forgiven). Patterns, finger positions and splits are dealt out evenly, so that even few
-identities keep to their shares; the words of an impression are drawn independently, but for rules (below). A
-surface is said of latent and ink prints alone (ink lies on card), a technique of latent ones: with other sensors, or a
-word that the sensor cannot have, the row leaves it open. The same recipe with another `capture.material` makes the very
-same captures: live and spoof of an impression are a pair.
+identities keep to their shares, and so are the words of impressions, within an identity (every four impressions) and
+over all of them; the words of different slots are independent, but for rules (below). A surface is said of latent and
+ink prints alone (ink lies on card), a technique of latent ones: with other sensors, or a word that the sensor cannot
+have, the row leaves it open. The same recipe with another `capture.material` makes the very same captures: live and
+spoof of an impression are a pair.
 
 **Rules.** Real attributes go together. A rule replaces the shares of its `then` slots in the rows that say what its
 `when` slots ask for:

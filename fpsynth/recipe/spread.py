@@ -4,12 +4,18 @@ Draw n of slot k is frac(base_k + n * alpha_k), an additive recurrence with the 
 "The unreasonable effectiveness of quasirandom sequences", 2018). base_k is random, so each draw alone is uniform in
 [0, 1); together they are even, so that of 8 identities at shares .75 and .25 about 6 and 2 come out. Draw n depends on
 the base and on n, not on how many are drawn.
+
+`dealt`, for items in rows: every 4 x 4 of them are a random Latin square (R. A. Fisher), so that one of the items of a
+row, and one of the rows of an item, falls in each quarter of [0, 1), and one of all in each sixteenth.
 """
 
 from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
+
+SIDE = 4
+"""Of a Latin square."""
 
 
 @cache
@@ -25,6 +31,14 @@ def spread(base: np.ndarray, index: int) -> np.ndarray:
     """The draws in [0, 1) of item index: one for each slot of base, which holds random numbers in [0, 1)."""
     draws: np.ndarray = (base + index * steps(len(base))) % 1.0
     return draws
+
+
+def dealt(rng: np.random.Generator, row: int, item: int) -> float:
+    """The draw in [0, 1) of an item of a row. rng: that of its square, which is row // 4 and item // 4."""
+    rows, items, fine = rng.permuted(np.tile(np.arange(SIDE), (3, 1)), axis=1)
+    jitter = rng.random((SIDE, SIDE))[row % SIDE, item % SIDE]
+    coarse = (rows[row % SIDE] + items[item % SIDE]) % SIDE
+    return float(coarse + (fine[row % SIDE] + jitter) / SIDE) / SIDE
 
 
 def pick(shares: Mapping[str, float], draw: float) -> str:

@@ -2,10 +2,11 @@
 
 import random
 import struct
+from dataclasses import replace
 
 import pytest
 
-from fpsynth.minutiae import Minutia, ansi378, iso19794, xyt
+from fpsynth.minutiae import Minutia, SingularPoint, ansi378, iso19794, xyt
 from fpsynth.minutiae.record import FormatError, Record, View, best
 
 MINUTIAE = (Minutia(10.4, 20.0, 90.0, "ending", 77), Minutia(511.0, 300.6, 359.9, "bifurcation", 0))
@@ -22,7 +23,7 @@ ISO = bytes.fromhex(
 )
 ANSI = bytes.fromhex(
     "464d5200 20323000"
-    "002c 0000 0000 0000"  # 44 bytes, no owner, type, device
+    "002c 0103 0000 0000"  # 44 bytes, IBIA's unknown vendor, no type, no device
     "0200 01e0 00c5 00c5 01 00"
     "02 01 3f 02"
     "400a 0014 2d 4d"  # 45 * 2 = 90 degrees
@@ -40,6 +41,43 @@ def test_iso_golden_bytes() -> None:
 def test_ansi_golden_bytes() -> None:
     assert ansi378.encode(RECORD) == ANSI
     assert ansi378.decode(ANSI).views[0].minutiae[0] == Minutia(10, 20, 90, "ending", 77)
+
+
+SINGULAR = (SingularPoint(250.2, 259.6, "core"), SingularPoint(100, 400, "delta"), SingularPoint(251, 300, "core"))
+CONTENT = "02 00fa 0104 00fb 012c 01 0064 0190"  # two cores, a delta, no angles
+
+
+@pytest.mark.parametrize(
+    ("codec", "bare", "length", "block"),
+    [(iso19794, ISO, "0000003c", "0012 0002 000e"), (ansi378, ANSI, "003e", "0012 0002 0012")],
+    ids=["iso", "ansi"],
+)
+def test_cores_and_deltas_are_extended_data(codec, bare: bytes, length: str, block: str) -> None:
+    """The length of a block is that of its content in ISO, and of type, length and content in INCITS."""
+    view = replace(RECORD.views[0], singular=SINGULAR)
+    data = codec.encode(replace(RECORD, views=(view,)))
+    whole = bytes.fromhex(length)
+    assert data == bare[:8] + whole + bare[8 + len(whole) : -2] + bytes.fromhex(block + CONTENT)
+    back = codec.decode(data).views[0]
+    assert back.singular == (
+        SingularPoint(250, 260, "core"),
+        SingularPoint(251, 300, "core"),
+        SingularPoint(100, 400, "delta"),
+    )
+    assert codec.encode(replace(RECORD, views=(replace(view, singular=back.singular),))) == data
+    for wrong in (data[:-16] + b"\1" + data[-15:], data[:-16] + b"\3" + data[-15:], data[:-4] + b"\x02" + data[-3:]):
+        with pytest.raises(FormatError):
+            codec.decode(wrong)
+
+
+def test_blocks_of_other_types_and_angles_are_passed_over() -> None:
+    """A record of another maker: ridge counts (type 1), a core and a delta with their angles."""
+    more = bytes.fromhex("0021 0001 0004 00 01 02 03 0002 000e 01 40fa 0104 20 01 4064 0190 01 02 03 0101 0003 aabbcc")
+    data = ISO[:8] + struct.pack(">I", len(ISO) + len(more) - 2) + ISO[12:-2] + more
+    assert iso19794.decode(data).views[0].singular == (
+        SingularPoint(250, 260, "core"),
+        SingularPoint(100, 400, "delta"),
+    )
 
 
 def test_xyt_golden_lines() -> None:

@@ -114,6 +114,26 @@ def test_words_keep_to_their_shares_and_are_independent():
                 assert joint[acquisition, sensor, quality] / len(found) == pytest.approx(a * s * q, abs=0.025)
 
 
+@pytest.mark.parametrize(("identities", "impressions"), [(10, 4), (40, 1), (3, 2), (100, 4)])
+def test_words_are_dealt_out(identities, impressions):
+    """Of 10 x 4 images that ask for half optical ones, independent draws give 20 with a deviation of 3.2."""
+    counts, images = [], identities * impressions
+    for seed in range(60):
+        found = [row.words["sensor"] for row in rows(make_plan(recipe(identities, impressions, seed=seed)))]
+        counts.append(found.count("optical"))
+    assert sum(counts) / 60 == pytest.approx(images / 2, abs=0.2 * images**0.5)
+    assert max(abs(count - images / 2) for count in counts) <= 1.5 * images**0.5 / 2
+
+
+def test_words_are_dealt_out_within_an_identity():
+    for row_count in (4, 8):
+        found = rows(make_plan(recipe(50, row_count, shard=8)))
+        for identity in range(50):
+            sensors = [row.words["sensor"] for row in found if row.identity == identity]
+            assert sensors.count("optical") == row_count // 2
+            assert abs(sensors.count("capacitive") - 0.3 * row_count) <= 1.2 * row_count / 4
+
+
 SPOKEN = {
     "seed": 7,
     "capture": {"acquisition": {"plain": 0.5, "rolled": 0.3, "slap": 0.2}},
@@ -126,12 +146,12 @@ SPOKEN = {
     },
 }
 DRAWN = [
-    ("excellent", "rolled", "right_loop", "optical", "normal", "light", None),
-    ("fair", "slap", "right_loop", "latent", "normal", "firm", "paper"),
-    ("excellent", "rolled", "right_loop", "latent", "wet", "firm", "glass"),
-    ("fair", "plain", "tented_arch", "latent", "normal", "firm", "plastic"),
-    ("fair", "plain", "tented_arch", "latent", "normal", "light", "card"),
-    ("excellent", "plain", "tented_arch", "latent", "normal", "normal", "glass"),
+    ("good", "rolled", "right_loop", "optical", "normal", "firm", None),
+    ("poor", "plain", "right_loop", "latent", "wet", "light", "glass"),
+    ("fair", "plain", "right_loop", "optical", "dry", "normal", None),
+    ("fair", "plain", "tented_arch", "latent", "dry", "light", "card"),
+    ("excellent", "rolled", "tented_arch", "optical", "wet", "normal", None),
+    ("fair", "rolled", "tented_arch", "latent", "dry", "firm", "metal"),
 ]
 
 
@@ -190,9 +210,9 @@ def test_the_draws_are_those_of_every_dataset_ever_made():
     ]
     assert [(first[0, k].words["sensor"], first[0, k].words["acquisition"]) for k in range(4)] == [
         ("ink", "plain"),
-        ("capacitive", "rolled"),
+        ("optical", "plain"),
         ("capacitive", "plain"),
-        ("ink", "plain"),
+        ("optical", "rolled"),
     ]
 
 
