@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from fpsynth import __version__
-from fpsynth.console import Console
+from fpsynth.console import Console, Table
 from fpsynth.errors import Unfinished, UserError
 from fpsynth.vocabulary import EXPORTS
 
@@ -29,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-RecipePath = Annotated[Path, typer.Argument(help="the recipe, a YAML file")]
+RecipePath = Annotated[Path, typer.Argument(help="the recipe, a YAML file, or the name of a bundled one")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="replace a value of the recipe; may be repeated")
 ]
@@ -106,10 +106,10 @@ def generate(
     quiet: Quiet = False,
 ) -> None:
     """Make the dataset of a recipe. The same command again takes up a run that was cut off."""
-    from fpsynth import generate as story
+    from fpsynth import flow
 
     console = _console(json, quiet)
-    order = story.Order(
+    order = flow.Order(
         recipe=recipe,
         overrides=tuple(set_ or ()),
         out=out,
@@ -122,8 +122,8 @@ def generate(
         verify=verify,
     )
     if dry_run:
-        story.show_plan(order, console)
-    elif not story.generate(order, console):
+        flow.show_plan(order, console)
+    elif not flow.generate(order, console).passed:
         raise typer.Exit(SHORT)
 
 
@@ -142,10 +142,10 @@ def preview(
     quiet: Quiet = False,
 ) -> None:
     """Make the first images of a recipe on one sheet (PNG), and no dataset."""
-    from fpsynth import generate as story
+    from fpsynth import flow
 
-    order = story.Order(recipe=recipe, overrides=tuple(set_ or ()), out=out, device=device)
-    story.preview(order, count, _console(json, quiet))
+    order = flow.Order(recipe=recipe, overrides=tuple(set_ or ()), out=out, device=device)
+    flow.preview(order, count, _console(json, quiet))
 
 
 @app.command(
@@ -189,6 +189,26 @@ def inspect(
         look = inspect_path(path, options, progress)
     console.result(look.figures, look, brief=str(path))
     raise typer.Exit(look.exit_code)
+
+
+@app.command(epilog="Examples:\n\nfpsynth recipes\n\nfpsynth recipes recognition -o mine.yaml")
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="the one to copy")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="where to (default: its name here)")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """List the recipes that come with the program, or copy one to start from. Commands take them by name."""
+    from fpsynth.recipe.bundled import about, bundled_recipes, copy_recipe
+
+    console = _console(json, quiet)
+    if name is None:
+        told = {known: about(path) for known, path in bundled_recipes().items()}
+        console.result({"recipes": told}, Table("recipes", list(told.items())), brief="\n".join(told))
+        return
+    to = out or Path(f"{Path(name).name}.yaml")
+    copy_recipe(name, to)
+    console.result({"recipe": str(to)}, Table(str(to), [("copied from", name)]), brief=str(to))
 
 
 @app.command(epilog="Example:\n\nfpsynth verify out/ || fpsynth generate recipe.yaml -o out/ --verify")

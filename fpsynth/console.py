@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-Mode = Literal["human", "json", "quiet"]
+Mode = Literal["human", "json", "quiet", "silent"]
 PATIENCE = 15.0
 """Seconds without a line of progress, at most, where there is no terminal."""
 Watch = Callable[[str, int, int], None]
@@ -17,18 +17,19 @@ Watch = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Console:
-    """human: tables and notes; json: one object on stdout; quiet: no notes, no progress, the briefest result."""
+    """human: tables and notes; json: one object on stdout; quiet: no notes, no progress, the briefest result;
+    silent: errors alone."""
 
     mode: Mode = "human"
 
     def note(self, text: str) -> None:
         """Something worth knowing, on stderr."""
-        if self.mode != "quiet":
-            print(text, file=sys.stderr, flush=True)
+        if self.mode in ("human", "json"):
+            print(plain(text), file=sys.stderr, flush=True)
 
     def error(self, text: str) -> None:
         """What went wrong, on stderr, in every mode."""
-        print(text, file=sys.stderr, flush=True)
+        print(plain(text), file=sys.stderr, flush=True)
 
     def result(self, facts: Mapping[str, Any], shown: "Shown | None" = None, brief: str = "") -> None:
         """What the command came to: a table for people, an object for scripts, a word when quiet."""
@@ -37,7 +38,7 @@ class Console:
         elif self.mode == "quiet":
             if brief:
                 print(brief, flush=True)
-        elif shown is not None:
+        elif self.mode == "human" and shown is not None:
             shown.show()
 
     @contextmanager
@@ -174,3 +175,8 @@ def size(count: float) -> str:
             break
         count /= 1000
     return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
+
+
+def plain(text: str) -> str:
+    """Without characters that would steer a terminal: names in other people's files may hold them."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)

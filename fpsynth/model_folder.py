@@ -15,6 +15,8 @@ from typing import Any
 from fpsynth.errors import DamagedFile
 from fpsynth.vocabulary import SAMPLERS
 
+LARGEST = 1 << 20
+"""Bytes of a JSON file of a model, at most."""
 INDEX, CONDITIONS = "model_index.json", "conditions.json"
 PLANES = ("ridge", "contact", "load")
 """Of a model that does not say."""
@@ -90,8 +92,10 @@ def write_knows(folder: Path, what: Knows) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. Raises DamagedFile for anything else."""
     try:
+        if not path.is_file() or path.stat().st_size > LARGEST:
+            raise ValueError("no file of at most a megabyte")
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DamagedFile(f"{path}: cannot be read as JSON ({error})") from None
     if not isinstance(content, dict):
         raise DamagedFile(f"{path}: is not a JSON object")

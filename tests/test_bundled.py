@@ -11,7 +11,7 @@ from fpsynth.diffusion.denoiser.unet.files import ADAPTER
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import Request, Settings, sample
 from fpsynth.extractor.mindtct import available
-from fpsynth.generate import Order, generate
+from fpsynth.flow import Order, generate
 from fpsynth.model_folder import PLANES, default_model
 
 BUNDLE = default_model()

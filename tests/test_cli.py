@@ -114,7 +114,7 @@ def test_what_goes_wrong_inside_has_its_exit_code(command, monkeypatch, error, c
         raise error
 
     monkeypatch.delenv("FPSYNTH_DEBUG", raising=False)
-    monkeypatch.setattr("fpsynth.generate.show_plan", fail)
+    monkeypatch.setattr("fpsynth.flow.show_plan", fail)
     found, out, err = command("generate", "recipe.yaml", "-n")
     assert (found, out) == (code, "")
     assert err.startswith(told)
@@ -122,13 +122,13 @@ def test_what_goes_wrong_inside_has_its_exit_code(command, monkeypatch, error, c
 
 
 def test_short_of_the_gate_is_exit_code_3(command, monkeypatch):
-    monkeypatch.setattr("fpsynth.generate.generate", lambda order, console: False)
+    monkeypatch.setattr("fpsynth.flow.generate", lambda order, console: False)
     assert command("generate", "recipe.yaml")[0] == 3
 
 
 def test_a_bug_shows_its_traceback_when_asked(command, monkeypatch):
     monkeypatch.setenv("FPSYNTH_DEBUG", "1")
-    monkeypatch.setattr("fpsynth.generate.show_plan", lambda *_: 1 / 0)
+    monkeypatch.setattr("fpsynth.flow.show_plan", lambda *_: 1 / 0)
     code, _, err = command("generate", "recipe.yaml", "-n")
     assert code == 1
     assert "Traceback" in err and "ZeroDivisionError" in err
@@ -143,3 +143,22 @@ def test_the_installed_command_ends_with_the_exit_code(tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "recipe.yaml:4:19: sampling.model: no directory nowhere (or one of: default, virtual)\n"
     assert os.listdir(tmp_path) == ["recipe.yaml"]
+
+
+def test_bundled_recipes_are_listed_used_by_name_and_copied(command):
+    code, out, _ = command("recipes", "--json")
+    told = json.loads(out)["recipes"]
+    assert code == 0 and {"quickstart", "train/denoiser", "distill/phased"} <= told.keys()
+    assert told["quickstart"].startswith("A small dataset to look at")
+    code, out, _ = command("generate", "quickstart", "--dry-run", "-q")
+    assert (code, out) == (0, "32\n")
+    assert command("recipes", "quickstart", "-o", "mine.yaml", "-q") == (0, "mine.yaml\n", "")
+    assert command("generate", "mine.yaml", "--dry-run", "-q")[1] == "32\n"
+    assert command("recipes", "quickstart", "-o", "mine.yaml") == (2, "", "mine.yaml is there already\n")
+    assert command("recipes", "quikstart") == (2, "", "no recipe quikstart (did you mean quickstart?)\n")
+
+
+def test_a_recipe_for_training_is_told_from_one_for_a_dataset(command):
+    code, _, err = command("generate", "train/denoiser")
+    assert code == 2 and "this is a recipe for training: fpsynth train denoiser" in err
+    assert "fpsynth distill" in command("generate", "distill/phased")[2]

@@ -8,7 +8,7 @@ from PIL import Image
 
 from fpsynth.console import Console
 from fpsynth.errors import UserError
-from fpsynth.generate import Order, show_plan
+from fpsynth.flow import Order, show_plan
 from fpsynth.making import context
 from fpsynth.making.context import in_context
 from fpsynth.reader.reader import Reading

@@ -11,7 +11,7 @@ import pytest
 
 from fpsynth.console import Console
 from fpsynth.errors import UserError
-from fpsynth.generate import Order, generate
+from fpsynth.flow import Order, generate
 from fpsynth.making.exchange import export_dataset, verify_dataset
 
 RECIPE = """\

@@ -19,7 +19,7 @@ from fpsynth.dataset.spec import Part
 from fpsynth.errors import UserError
 from fpsynth.extractor import mindtct
 from fpsynth.files import Busy, alone
-from fpsynth.generate import Order, generate
+from fpsynth.flow import Order, generate
 
 RECIPE = """\
 name: tiny

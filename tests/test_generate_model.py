@@ -14,7 +14,7 @@ from fpsynth.console import Console
 from fpsynth.diffusion.bundle import digest
 from fpsynth.errors import UserError
 from fpsynth.extractor import mindtct
-from fpsynth.generate import Order, generate
+from fpsynth.flow import Order, generate
 from tests.diffusion.conftest import bundle  # noqa: F401
 
 RECIPE = """\

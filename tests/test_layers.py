@@ -22,7 +22,8 @@ FLOW = (
     ("training",),
     ("inspect",),
     ("making",),
-    ("generate",),
+    ("flow",),
+    ("api",),
     ("cli",),
     ("__main__",),
 )
@@ -48,7 +49,7 @@ ROOMS = {
 
 RANK = {name: rank for rank, names in enumerate(FLOW) for name in names}
 LIGHT = ("errors", "vocabulary", "rng", "files", "device", "work", "slots", "console", "model_folder")
-LIGHT += ("recipe", "generate", "cli")
+LIGHT += ("recipe", "flow", "cli")
 """Parts that --help and --dry-run load."""
 HEAVY = {"torch", "diffusers", "transformers", "cv2", "pyarrow", "datasets", "skimage", "PIL", "ray"}
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fpsynth.console import Console
 from fpsynth.errors import UserError
-from fpsynth.generate import Order, generate, preview
+from fpsynth.flow import Order, generate, preview
 from fpsynth.inspect.report.sheet import GAP, SIZE
 from fpsynth.making.preview import first_rows
 from fpsynth.recipe import Recipe, make_plan

@@ -11,7 +11,7 @@ import pytest
 from fpsynth.console import Console
 from fpsynth.embedding.rates import CANONICAL, false_match_rate
 from fpsynth.errors import UserError
-from fpsynth.generate import Order, generate, preview, show_plan
+from fpsynth.flow import Order, generate, preview, show_plan
 from fpsynth.making import screen as module
 from fpsynth.making.accepted import NOTHING, read_accepted
 from fpsynth.making.scene import Scenes

@@ -17,7 +17,7 @@ from fpsynth.console import Console
 from fpsynth.dataset import manifest as manifests
 from fpsynth.dataset.reader.source import open_source
 from fpsynth.extractor import Tally
-from fpsynth.generate import Order, generate
+from fpsynth.flow import Order, generate
 from fpsynth.inspect.measure.comparisons import ScoreFigures, match
 from fpsynth.inspect.measure.dataset import Depth, comparer, scan_dataset
 from fpsynth.inspect.measure.image import decode

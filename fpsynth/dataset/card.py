@@ -1,13 +1,25 @@
 """README.md of a dataset: the card that people read and that `datasets.load_dataset(folder)` reads its layout from."""
 
+import io
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from fpsynth.dataset.formats import Format
+from fpsynth.dataset.mosaic import mosaic
 from fpsynth.dataset.spec import DatasetSpec
+from fpsynth.dataset.stored import row_of
+from fpsynth.gate.verdict import WORDS
+from fpsynth.recipe.schema import VIRTUAL
 from fpsynth.slots import SLOTS
 
+PICTURE = "card.png"
+SHOWN, ACROSS = 12, 6
+"""Images in the card's picture, and in one of its lines."""
 OPEN = "left open"
 """How the card counts images of which a slot says nothing."""
 
@@ -18,15 +30,33 @@ BODY = """
 real finger. Images of one identity are captures of one virtual finger; `minutiae` are those that are truly in
 the image: pixels from the top left corner, angles in degrees counter-clockwise from +x in the sense of ISO/IEC 19794-2.
 
+![Some of the images]({picture})
+
 ```python
 import datasets
 
 data = datasets.load_dataset("path/to/this/folder")
 ```
 
+## What is in it
+
 {shares}
 {notes}
-Files are listed with their digests in `manifest.json`.
+## How it was made and judged
+
+Each image was drawn by {renderer} from one impression of one virtual finger; the recipe below makes it again. {gate}
+Files are listed with their digests in `manifest.json`; `fpsynth verify` reads them all again.
+
+## Limits
+
+The fingers, and the sensors that the renderer learnt from, are models, and what they leave out is left out here. Before
+a figure measured on synthetic prints is taken for one of real prints, measure the same on real ones too.
+
+## Citation
+
+```bibtex
+@software{{fpsynth, title = {{fpsynth: synthetic fingerprint datasets}}, version = {{{version}}}, year = {{2026}}}}
+```
 
 ## Recipe
 
@@ -44,9 +74,11 @@ class Tally:
     size: Counter[str] = field(default_factory=Counter)
     identities: set[int] = field(default_factory=set)
     words: dict[str, Counter[str]] = field(default_factory=lambda: {column: Counter() for column in SLOTS})
+    gate: Counter[str] = field(default_factory=Counter)
 
     def add(self, split: str, table: Any, size: int) -> None:
-        """Count the rows of an Arrow table that holds identity and the columns of the slots."""
+        """Count the rows of an Arrow table that holds identity, gate and the columns of the slots."""
+        self.gate.update(WORDS[code] for code in table["gate"].combine_chunks().field("verdict").to_pylist())
         self.rows[split] += table.num_rows
         self.size[split] += size
         self.identities.update(table.column("identity").to_pylist())
@@ -65,6 +97,10 @@ def card(spec: DatasetSpec, tally: Tally, form: Format) -> str:
     columns = form.features()
     head = DatasetCardData(
         pretty_name=spec.name,
+        license="cc0-1.0",
+        language=["en"],
+        task_categories=["image-classification", "image-feature-extraction"],
+        size_categories=[_size(sum(tally.rows.values()))],
         tags=["fingerprint", "biometrics", "synthetic"],
         configs=[{"config_name": "default", "data_files": files}],
         dataset_info={
@@ -80,6 +116,9 @@ def card(spec: DatasetSpec, tally: Tally, form: Format) -> str:
         identities=len(tally.identities),
         version=spec.provenance.get("fpsynth", ""),
         shares="\n".join(_shares(column, counts) for column, counts in tally.words.items() if counts.keys() - {OPEN}),
+        picture=PICTURE,
+        renderer="virtual sensors" if spec.provenance.get("model") == VIRTUAL else "a diffusion model",
+        gate=_judged(tally.gate),
         notes="".join(f"\n{note}\n" for note in spec.notes),
         recipe=spec.recipe.strip(),
     )
@@ -90,3 +129,31 @@ def _shares(column: str, counts: Counter[str]) -> str:
     total = max(sum(counts.values()), 1)
     words = ", ".join(f"{word} {count / total:.1%}" for word, count in sorted(counts.items()))
     return f"- {column}: {words}"
+
+
+def picture(form: Format, file: Path) -> bytes:
+    """Some images of a listed file on one page, as PNG."""
+    images = [row_of(stored).image for stored in islice(form.rows(file), SHOWN)]
+    lines = [images[start : start + ACROSS] for start in range(0, len(images), ACROSS)]
+    buffer = io.BytesIO()
+    Image.fromarray(mosaic(lines, size=160)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _judged(verdicts: Counter[str]) -> str:
+    """What the gate came to, in words."""
+    if not verdicts["passed"] + verdicts["failed"]:
+        return "No gate looked at the images."
+    return (
+        "Minutiae were extracted again from every image and compared with the truth: "
+        f"{verdicts['passed']} images passed, {verdicts['failed']} stayed short of it (column `gate`)."
+    )
+
+
+def _size(rows: int) -> str:
+    """The hub's word for a number of rows."""
+    names = ("1K", "10K", "100K", "1M", "10M", "100M", "1B")
+    for place, (below, name) in enumerate(zip(("", *names), names, strict=False)):
+        if rows < 10 ** (place + 3):
+            return f"{below}<n<{name}".removeprefix("<")
+    return "n>1B"

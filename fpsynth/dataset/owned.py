@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from fpsynth.dataset import manifest
+from fpsynth.dataset.card import PICTURE
 from fpsynth.dataset.reader.image_folder import METADATA
 from fpsynth.dataset.spec import PARTS, RESERVED, is_split_name
 from fpsynth.files import is_lock, leftovers
@@ -15,7 +16,7 @@ def remove(root: Path, splits: Iterable[str]) -> None:
     """Remove a dataset with these splits, and nothing else. Raises OSError where a file cannot be; the manifest is
     the last to go, so that the folder stays a dataset's until then."""
     stale = [path for path in leftovers(root) if not is_lock(path)]
-    files = [*owned(root, splits), *stale, root / "README.md", root / manifest.NAME]
+    files = [*owned(root, splits), *stale, root / PICTURE, root / "README.md", root / manifest.NAME]
     for file in files:
         file.unlink(missing_ok=True)
     for folder in sorted({parent for file in files for parent in file.parents if root in parent.parents}, reverse=True):

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from fpsynth import __version__
 from fpsynth.extractor import Extractor
 from fpsynth.gate.limits import Limits
 from fpsynth.gate.verdict import WORDS, Word
@@ -52,7 +54,7 @@ class Renderer:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One image and its truth.
+    """One image and its truth. recipe: digest of what it was made by; encoded: the PNG, where it is one already.
 
     image is (height, width) uint8. words: those of fpsynth.slots; None, or absent, where the recipe leaves a slot open
     or the sensor cannot have the word. Minutiae and singular points are in image pixels.
@@ -74,6 +76,8 @@ class Row:
     shared_noise: int = 0
     gate: GateRecord = GateRecord()
     renderer: Renderer
+    recipe: str = ""
+    encoded: bytes | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError for an image, a number or a slot that no file can hold."""
@@ -201,7 +205,14 @@ def facts(row: Row, encoded: bytes) -> dict[str, Any]:
 
 
 def png(row: Row) -> bytes:
-    """The row's image as a grey PNG that says its resolution (pHYs)."""
+    """The row's image as a grey PNG that says its resolution (pHYs), and in text that it is synthetic and by whom."""
+    if row.encoded is not None:
+        return row.encoded
+    text = PngInfo()
+    text.add_text("Title", row.id)
+    text.add_text("Description", "Synthetic fingerprint, no print of a real finger")
+    text.add_text("Software", f"fpsynth {__version__}")
+    text.add_text("Recipe", row.recipe)
     buffer = io.BytesIO()
-    Image.fromarray(row.image).save(buffer, "PNG", compress_level=1, dpi=(row.ppi, row.ppi))
+    Image.fromarray(row.image).save(buffer, "PNG", compress_level=1, dpi=(row.ppi, row.ppi), pnginfo=text)
     return buffer.getvalue()

@@ -14,7 +14,7 @@ from fpsynth.dataset.sidecar import encode
 from fpsynth.gate.limits import Limits
 from fpsynth.gate.verdict import WORDS
 from fpsynth.minutiae import Minutia, SingularPoint
-from fpsynth.slots import SLOTS
+from fpsynth.slots import SLOTS, Words
 
 
 @dataclass(frozen=True)
@@ -46,18 +46,23 @@ def row_of(stored: Stored) -> Row:
     told = stored.facts
     with Image.open(io.BytesIO(stored.encoded), formats=("PNG",)) as image:
         pixels = np.asarray(image.convert("L"))
-    words = {name: None if told[name] is None else slot.words[told[name]] for name, slot in SLOTS.items()}
     plain = ("identity", "impression", "subject", "finger", "prompt", "style", "seed", "ppi", "shared_noise")
     return Row(
         image=pixels,
-        words=words,
+        words=words_of(told),
         **{name: told[name] for name in plain},
         minutiae=[Minutia(m["x"], m["y"], m["angle"], KINDS[m["kind"]], m["quality"]) for m in told["minutiae"]],
         singular=[SingularPoint(p["x"], p["y"], SINGULAR_KINDS[p["kind"]]) for p in told["singular"]],
         parameters={entry["name"]: entry["value"] for entry in told["parameters"]},
         gate=_gate(told["gate"]),
         renderer=Renderer(RENDERERS[told["renderer"]["kind"]], told["renderer"]["model"], told["renderer"]["student"]),
+        encoded=stored.encoded,
     )
+
+
+def words_of(told: Mapping[str, Any]) -> Words:
+    """The words of the slots, from their codes."""
+    return {name: None if told[name] is None else slot.words[told[name]] for name, slot in SLOTS.items()}
 
 
 def _gate(told: Mapping[str, Any]) -> GateRecord:

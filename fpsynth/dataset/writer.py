@@ -3,11 +3,12 @@
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fpsynth.dataset import manifest
-from fpsynth.dataset.card import Tally, card
+from fpsynth.dataset.card import PICTURE, Tally, card, picture
 from fpsynth.dataset.formats import open_format
 from fpsynth.dataset.manifest import ShardRecord
 from fpsynth.dataset.owned import remove
@@ -93,7 +94,9 @@ class DatasetWriter:
 
     def write(self, index: int, rows: Iterable[Row]) -> int:
         """Write a shard, whole or not at all. Rows are streamed. Returns their number."""
-        return self.format.write(self.spec.places[index], rows, self.spec.sidecars)
+        recipe = str(self.spec.provenance.get("recipe", ""))
+        told = (replace(row, recipe=recipe) for row in rows)
+        return self.format.write(self.spec.places[index], told, self.spec.sidecars)
 
     def finish(self) -> bool:
         """Close the dataset: metadata, card, manifest with digests. False, nothing done, while shards are missing."""
@@ -111,6 +114,10 @@ class DatasetWriter:
         for record in manifest.shard_records(manifest.read(self.root) or {}):
             yield self.format.columns(self.root / record.file, names)
 
+    def size(self) -> int:
+        """Bytes of the images of the closed dataset."""
+        return sum(self.format.size(self.root / r.file) for r in manifest.shard_records(manifest.read(self.root) or {}))
+
     def _closed(self) -> bool:
         """Whether the manifest is whole and every file that it lists is there, in its size."""
         found = manifest.read(self.root)
@@ -121,10 +128,12 @@ class DatasetWriter:
 
     def _close(self) -> None:
         tally, records = Tally(), []
-        for split, file in self.format.close(self.spec):
-            table = self.format.columns(file, ("identity", *SLOTS))
+        files = self.format.close(self.spec)
+        for split, file in files:
+            table = self.format.columns(file, ("identity", "gate", *SLOTS))
             tally.add(split, table, self.format.size(file))
             records.append(self._record(split, file, table.num_rows))
+        write_bytes(self.root / PICTURE, picture(self.format, files[0][1]))
         write_bytes(self.root / "README.md", card(self.spec, tally, self.format).encode())
         manifest.write(self.root, self.spec, records)
 

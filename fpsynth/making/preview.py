@@ -7,8 +7,8 @@ from PIL import Image
 
 from fpsynth.console import Table
 from fpsynth.dataset import Row
+from fpsynth.dataset.mosaic import mosaic
 from fpsynth.files import replacing
-from fpsynth.inspect.report.sheet import mosaic
 from fpsynth.recipe import Plan, RowPlan
 from fpsynth.recipe.plan import plan_identity, plan_row
 

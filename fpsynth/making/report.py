@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fpsynth.console import Console, Table, clock
+from fpsynth.console import Console, Table, clock, size
 from fpsynth.dataset import DatasetWriter
 from fpsynth.gate.verdict import WORDS
 from fpsynth.recipe import Plan
@@ -12,10 +12,11 @@ from fpsynth.recipe import Plan
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """output: the dataset's folder; made: images made now; missing: shards, for other parts of the run to make;
+    """output: the dataset's folder, and its bytes; made: images made now; missing: shards, for other parts to make;
     verdicts: images of a whole dataset by what the gate said of them."""
 
     output: str
+    bytes: int
     plan: Plan
     made: int
     missing: int
@@ -32,6 +33,7 @@ def outcome(writer: DatasetWriter, plan: Plan, made: int, seconds: float) -> Out
     """What came of a finished run."""
     return Outcome(
         output=str(writer.root),
+        bytes=writer.size(),
         plan=plan,
         made=made,
         missing=len(writer.missing()),
@@ -56,19 +58,28 @@ def tell(outcome: Outcome, console: Console) -> None:
         "identities": plan.recipe.identities,
         "images": plan.images,
         "made": outcome.made,
+        "bytes": outcome.bytes,
         "shards": len(plan.shards),
         "missing_shards": outcome.missing,
         "gate": dict(counts),
         "seconds": round(outcome.seconds, 1),
     }
-    made = f"({outcome.made} made now, in {clock(outcome.seconds)})"
     rows = [
         ("identities", f"{plan.recipe.identities}"),
-        ("images", f"{plan.images} in {len(plan.shards)} shards {made}"),
+        ("images", f"{plan.images} in {len(plan.shards)} shards, {size(outcome.bytes)}"),
+        ("made now", f"{outcome.made} in {clock(outcome.seconds)}" + _before(outcome)),
         ("gate", "off" if plan.recipe.gate is None else ", ".join(f"{n} {verdict}" for verdict, n in counts.items())),
     ]
-    if outcome.missing:
+    if not outcome.missing:
+        rows.append(("next", f"fpsynth inspect {outcome.output} --sheet {outcome.output}-sheet.png"))
+    else:
         rows[-1] = ("still missing", f"{outcome.missing} of {len(plan.shards)} shards, for the other parts of the run")
     console.result(facts, Table(outcome.output, rows), brief=outcome.output)
     if failed := counts.get("failed"):
         console.note(f"{failed} images stayed short of the gate after all retries; their rows say so (exit code 3)")
+
+
+def _before(outcome: Outcome) -> str:
+    """What an earlier run had made."""
+    rest = outcome.plan.images - outcome.made
+    return f"; {rest} were there already" if rest and not outcome.missing else ""

@@ -47,6 +47,9 @@ class LoadedRecipe:
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
     """Read, lay ``key=value`` options over, validate, check. Raises UserError, one line for each mistake."""
     document = read_document(path, overrides)
+    for key, command in (("stage", f"train {document.data.get('stage')}"), ("method", "distill")):
+        if key in document.data:
+            raise document.error((key,), f"this is a recipe for training: fpsynth {command} {path}", of_key=True)
     recipe = validate(document, Recipe)
     findings = list(check(recipe, path.parent))
     fatal = [finding.line(document) for finding in findings if finding.fatal]

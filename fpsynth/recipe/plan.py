@@ -6,13 +6,14 @@ and on nothing else: with more identities the first ones stay as they are, and s
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from fpsynth.recipe.classes import class_shares
 from fpsynth.recipe.rules import order, ruled
 from fpsynth.recipe.schema import Recipe, shares_of
-from fpsynth.recipe.spread import SIDE, dealt, pick, pick_or_none, spread
+from fpsynth.recipe.spread import SIDE, latin_square, pick, pick_or_none, spread
 from fpsynth.rng import Stream, generator
 from fpsynth.slots import SLOTS, Words
 from fpsynth.vocabulary import FINGERS
@@ -167,8 +168,13 @@ def _words(recipe: Recipe, who: IdentityPlan, impression: int) -> Words:
 
 def _draw(recipe: Recipe, who: IdentityPlan, impression: int, slot: int) -> float:
     """The draw of a slot (its number): each has squares of its own, so that a new slot changes none of the others."""
-    square = generator(recipe.seed, Stream.PLAN, who.identity // SIDE, impression // SIDE, slot)
-    return dealt(square, who.identity, impression)
+    square = _square(recipe.seed, who.identity // SIDE, impression // SIDE, slot)
+    return float(square[who.identity % SIDE, impression % SIDE])
+
+
+@lru_cache(1024)
+def _square(seed: int, rows: int, items: int, slot: int) -> np.ndarray:
+    return latin_square(generator(seed, Stream.PLAN, rows, items, slot))
 
 
 def _styles(recipe: Recipe, who: IdentityPlan, impression: int, count: int) -> tuple[int, ...]:

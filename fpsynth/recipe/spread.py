@@ -5,8 +5,8 @@ Draw n of slot k is frac(base_k + n * alpha_k), an additive recurrence with the 
 [0, 1); together they are even, so that of 8 identities at shares .75 and .25 about 6 and 2 come out. Draw n depends on
 the base and on n, not on how many are drawn.
 
-`dealt`, for items in rows: every 4 x 4 of them are a random Latin square (R. A. Fisher), so that one of the items of a
-row, and one of the rows of an item, falls in each quarter of [0, 1), and one of all in each sixteenth.
+`latin_square`, for items in rows: every 4 x 4 of them are a random Latin square (R. A. Fisher), so that one of the
+items of a row, and one of the rows of an item, falls in each quarter of [0, 1), and one of all in each sixteenth.
 """
 
 from collections.abc import Mapping
@@ -33,12 +33,12 @@ def spread(base: np.ndarray, index: int) -> np.ndarray:
     return draws
 
 
-def dealt(rng: np.random.Generator, row: int, item: int) -> float:
-    """The draw in [0, 1) of an item of a row. rng: that of its square, which is row // 4 and item // 4."""
+def latin_square(rng: np.random.Generator) -> np.ndarray:
+    """Draws in [0, 1) for 4 rows of 4 items."""
     rows, items, fine = rng.permuted(np.tile(np.arange(SIDE), (3, 1)), axis=1)
-    jitter = rng.random((SIDE, SIDE))[row % SIDE, item % SIDE]
-    coarse = (rows[row % SIDE] + items[item % SIDE]) % SIDE
-    return float(coarse + (fine[row % SIDE] + jitter) / SIDE) / SIDE
+    coarse = (rows[:, None] + items) % SIDE
+    draws: np.ndarray = (coarse + (fine[:, None] + rng.random((SIDE, SIDE))) / SIDE) / SIDE
+    return draws
 
 
 def pick(shares: Mapping[str, float], draw: float) -> str:

@@ -15,6 +15,7 @@ from fpsynth.diffusion.model import be_quiet
 from fpsynth.errors import UserError
 from fpsynth.files import alone
 from fpsynth.model_folder import default_model
+from fpsynth.recipe.bundled import find_recipe
 from fpsynth.recipe.document import Document, read_document
 from fpsynth.recipe.validate import validate
 from fpsynth.training.autoencoder import AutoencoderSettings, run_autoencoder
@@ -101,7 +102,7 @@ def train(stage: str, order: Order, console: Console) -> None:
     be_quiet()
     if stage not in STAGES:
         raise UserError(f"unknown stage {stage!r}; stages are {', '.join(STAGES)}")
-    document = read_document(order.recipe, order.overrides)
+    document = read_document(find_recipe(order.recipe), order.overrides)
     found = document.data.get("stage")
     if found != stage:
         raise document.error(("stage",), f"is {found!r}, but the stage to run is {stage!r}")
@@ -116,7 +117,7 @@ def train(stage: str, order: Order, console: Console) -> None:
 def distill(order: Order, console: Console) -> None:
     """Make a few-step student, or go on with it."""
     be_quiet()
-    settings = validate(read_document(order.recipe, order.overrides), DistillSettings)
+    settings = validate(read_document(find_recipe(order.recipe), order.overrides), DistillSettings)
     device, model = choose_device(order.device), settings.model or default_model()
     _check_loop(settings, device)
     check_bundle(model)

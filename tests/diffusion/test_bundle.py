@@ -1,13 +1,15 @@
 """A model on disk: round trips, students, and clear words about damage."""
 
 import json
+import os
+import re
 import shutil
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from fpsynth.diffusion.bundle import digest
+from fpsynth.diffusion.bundle import check_bundle, digest
 from fpsynth.diffusion.denoiser.unet.adapter import adapter_state
 from fpsynth.diffusion.denoiser.unet.files import ADAPTER
 from fpsynth.diffusion.model import load_model
@@ -57,6 +59,47 @@ def test_broken_config_is_no_traceback(bundle, tmp_path):
     (copy / "unet" / "config.json").write_text("{")
     with pytest.raises(UserError, match="cannot be loaded"):
         load_model(copy)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "told"),
+    [
+        ("unet", "layers_per_block", 10**8, "layers_per_block is 1e"),
+        ("scheduler", "num_train_timesteps", 10**10, "num_train_timesteps is 1e"),
+        ("tokenizer", "model_max_length", 10**9, "model_max_length is 1e"),
+        ("unet", "sample_size", float("nan"), "sample_size is nan"),
+        ("unet", "block_out_channels", [0, 64], "block_out_channels is"),
+        ("controlnet", "block_out_channels", None, "block_out_channels is None"),
+        ("text_encoder", "quantization_config", {"quant_method": "x"}, "quantization_config is not taken"),
+        ("text_encoder", "_attn_implementation", "someone/kernels", "_attn_implementation is not taken"),
+    ],
+)
+def test_configs_that_no_model_has_are_refused_before_anything_is_built(bundle, tmp_path, part, key, value, told):
+    copy = tmp_path / "model"
+    shutil.copytree(bundle, copy)
+    check_bundle(copy)
+    (path,) = (copy / part).glob("*config.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(DamagedFile, match=re.escape(told)):
+        check_bundle(copy)
+
+
+def test_files_that_are_none_are_refused(bundle, tmp_path):
+    copy = tmp_path / "model"
+    shutil.copytree(bundle, copy)
+    weights = next((copy / "unet").glob("*.safetensors"))
+    content = weights.read_bytes()
+    weights.write_bytes((90 << 20).to_bytes(8, "little") + content[8:])
+    with pytest.raises(DamagedFile, match="a header of 94371840 bytes"):
+        check_bundle(copy)
+    weights.write_bytes(content)
+    (copy / "unet" / "config.json").unlink()
+    os.mkfifo(copy / "unet" / "config.json")
+    with pytest.raises(DamagedFile, match="cannot be read as JSON"):
+        check_bundle(copy)
+    (copy / "conditions.json").write_text("[" * 100_000)
+    with pytest.raises(DamagedFile, match="cannot be read as JSON"):
+        knows(copy)
 
 
 def test_digest_sees_every_byte(bundle, tmp_path):

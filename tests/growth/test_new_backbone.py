@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from fpsynth.console import Console
 from fpsynth.diffusion.denoiser import BACKBONES
 from fpsynth.diffusion.model import load_model
-from fpsynth.generate import Order, generate
+from fpsynth.flow import Order, generate
 from fpsynth.training import run
 from fpsynth.training.distill import METHODS
 from tests.growth.toy_adversary import AdversarialSettings

@@ -12,7 +12,7 @@ from fpsynth.dataset import formats
 from fpsynth.dataset.item import Item
 from fpsynth.dataset.reader.source import open_source
 from fpsynth.errors import UserError
-from fpsynth.generate import Order, generate
+from fpsynth.flow import Order, generate
 from fpsynth.inspect.look import Look, Options, inspect_path
 
 RECIPE = """\

@@ -9,7 +9,7 @@ import fpsynth.diffusion.samplers
 from fpsynth.console import Console
 from fpsynth.diffusion.samplers import make_course, sampler_of
 from fpsynth.diffusion.schedule import tangent_schedule
-from fpsynth.generate import Order, generate
+from fpsynth.flow import Order, generate
 from fpsynth.vocabulary import SAMPLERS, SamplerFacts
 
 RECIPE = """\

@@ -9,7 +9,7 @@ from pydantic import Field
 from fpsynth.conditioning.prompt import known_words, prompt_text
 from fpsynth.console import Console
 from fpsynth.errors import UserError
-from fpsynth.generate import Order, generate
+from fpsynth.flow import Order, generate
 from fpsynth.inspect.measure.dataset import Depth, measure_dataset
 from fpsynth.inspect.measure.shares import WordShare
 from fpsynth.making.plan_table import plan_table

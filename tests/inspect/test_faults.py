@@ -2,19 +2,23 @@
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from fpsynth.dataset import Row
+from fpsynth.dataset.row import png
 from fpsynth.extractor import Extractor, extract
 from fpsynth.extractor.mindtct import available
 from fpsynth.inspect.look import Look, Options, inspect_path
 from fpsynth.inspect.measure.asked import asked_shares
-from fpsynth.inspect.measure.integrity import check_shares
+from fpsynth.inspect.measure.integrity import check_labels, check_shares
 from fpsynth.inspect.measure.judges import explain
 from fpsynth.inspect.measure.record import Record
 from fpsynth.inspect.measure.shares import chi_square, share_figures, word_counts
@@ -328,3 +332,51 @@ def test_one_mirrored_image(tmp_path: Path, extractor: Extractor) -> None:
     build(tmp_path / "o", change_one(1, 1, lambda r: dataclasses.replace(r, image=r.image[:, ::-1].copy())))
     (text,) = found(look(tmp_path / "o", judges=None), "truth")
     assert text.startswith("000001_01") and "mirrored left to right" in text
+
+
+STRANGE = [-1.0, 0.0, 1.0, float("nan"), 1e9]
+
+
+def test_rows_of_strangers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Impossible resolutions, labels of 10^9, no images, formats that are programs, names that steer a terminal."""
+    good = png(row(0, 0))
+    images: list[object] = [
+        *[good] * len(STRANGE),
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+        b"%PDF-1.4",
+        b"",
+    ]
+    table = pa.table(
+        {
+            "image": pa.array(images, pa.binary()),
+            "id": [f"a\x1b[31m{n}" for n in range(len(images))],
+            "identity": [10**9] * len(images),
+            "impression": list(range(len(images))),
+            "ppi": [*STRANGE, 500.0, 500.0, 500.0],
+        }
+    )
+    (tmp_path / "o").mkdir()
+    pq.write_table(table, tmp_path / "o" / "a.parquet")
+    seen = inspect_path(tmp_path / "o", Options(judges=False, workers=1, cache=False))
+    kinds = Counter(fault.kind for fault in seen.faults)
+    assert kinds["resolution"] == len(STRANGE) and kinds["damaged image"] == 3
+    seen.show()
+    assert "\x1b[31m" not in capsys.readouterr().out
+
+
+def test_an_image_column_that_holds_no_bytes(tmp_path: Path) -> None:
+    (tmp_path / "o").mkdir()
+    pq.write_table(pa.table({"image": [1, 2], "id": ["a", "b"]}), tmp_path / "o" / "a.parquet")
+    seen = inspect_path(tmp_path / "o", Options(judges=False, workers=1, cache=False))
+    assert [fault.kind for fault in seen.faults] == ["damaged image"] * 2
+
+
+def test_gaps_among_a_thousand_million_labels() -> None:
+    records = [Record(**{**vars_of(0), "identity": str(n)}) for n in (0, 2, 10**9)]
+    (fault,) = [fault for fault in check_labels(records) if fault.where == "identities"]
+    assert fault.message.startswith("999999998 numbers are not used: 1, 3, 4, 5, 6, ...")
+
+
+def vars_of(impression: int) -> dict[str, object]:
+    facts = {"unit": 0, "number": 0, "name": "", "impression": impression, "width": 1, "height": 1, "ppi": 500.0}
+    return {**facts, "mean": 0.0, "deviation": 0.0, "pixels": ""}

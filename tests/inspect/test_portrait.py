@@ -166,7 +166,7 @@ NEAR = {"sensor": 0.1, "acquisition": 0.1, "quality": 0.2, "skin": 0.2}
 @pytest.mark.skipif(not (default_reader() / WEIGHTS).exists(), reason="no reader is bundled")
 def test_a_known_recipe_comes_back_from_its_images(tmp_path: Path) -> None:
     from fpsynth.console import Console
-    from fpsynth.generate import Order, generate
+    from fpsynth.flow import Order, generate
     from fpsynth.recipe.schema import shares_of
 
     known = tmp_path / "known.yaml"

@@ -100,7 +100,7 @@ class ParquetUnit:
             labels=labels,
             label=label,
             name=name,
-            encoded=encoded or b"",
+            encoded=encoded if isinstance(encoded, bytes) else b"",
             split=self.split,
             sidecars=sidecars,
         )

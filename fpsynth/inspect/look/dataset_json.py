@@ -35,6 +35,7 @@ def to_json(figures: DatasetFigures) -> Object:
         "judges": _judges(figures.judges) | _matching(figures.bozorth3),
         "embedding": _matching(figures.embedding),
         "reading": {} if figures.reading is None else asdict(figures.reading),
+        "words": {slot: {w: asdict(told) for w, told in words.items()} for slot, words in figures.words.items()},
         "identity": _identity(figures.identity),
     }
     if figures.realism is not None:

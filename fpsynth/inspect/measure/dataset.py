@@ -16,6 +16,7 @@ from fpsynth.extractor import Extractor, chosen, mindtct
 from fpsynth.files import cache_folder
 from fpsynth.inspect.measure import integrity
 from fpsynth.inspect.measure.asked import asked_shares, recipe_of
+from fpsynth.inspect.measure.breakdown import WordFigures, breakdown
 from fpsynth.inspect.measure.comparisons import Comparer, MatchFigures, Matching, match, match_prints
 from fpsynth.inspect.measure.fault import Fault
 from fpsynth.inspect.measure.figures import (
@@ -62,7 +63,7 @@ class DatasetFigures:
 
     form: its file format; ours: made by fpsynth; bozorth3 and embedding: how well each tells the fingers apart;
     reading: what the words of the slots are by the looks of the images.
-    identity: how unique, consistent and diverse these are.
+    identity: how unique, consistent and diverse these are. words: some of these figures by slot and word.
     """
 
     form: str
@@ -76,6 +77,7 @@ class DatasetFigures:
     bozorth3: MatchFigures | None
     embedding: MatchFigures | None
     reading: ReadingFigures | None
+    words: Mapping[str, Mapping[str, WordFigures]]
     identity: IdentityFigures | None = None
     realism: Realism | None = None
     privacy: Privacy | None = None
@@ -293,8 +295,18 @@ def _figures(
         bozorth3=bozorth3.figures if bozorth3 else None,
         embedding=embedding.figures if embedding else None,
         reading=reading_figures(records),
+        words=_by_word(records, bozorth3, embedding),
         identity=identity_figures(records, bozorth3.scores if bozorth3 else None),
     )
+
+
+def _by_word(
+    records: Sequence[Record], bozorth3: Matching | None, embedding: Matching | None
+) -> Mapping[str, Mapping[str, WordFigures]]:
+    """By bozorth3's scores where there are any, else by the embedding's."""
+    if bozorth3 is not None:
+        return breakdown(records, [r for r in records if r.judged is not None], bozorth3.scores)
+    return breakdown(records, [r for r in records if r.print is not None], embedding.scores if embedding else None)
 
 
 def _wrong_truth(records: Sequence[Record]) -> list[Fault]:

@@ -13,6 +13,9 @@ from fpsynth.extractor.ridges import at_500, block_periods, foreground
 FLAT = 3.0
 """Grey levels: an image whose standard deviation is below this is blank."""
 
+FORMATS = ("PNG", "TIFF", "BMP", "PPM", "JPEG")
+"""What fingerprints come in. Formats that are programs (PostScript, PDF) are not opened."""
+
 
 class Light(NamedTuple):
     """Measured on every image: size, grey mean and deviation, a digest of the pixels."""
@@ -40,8 +43,11 @@ class Deep(NamedTuple):
 
 def decode(encoded: bytes) -> np.ndarray:
     """The grey image (height, width) uint8. Raises OSError or ValueError for bytes that are no whole image."""
-    with Image.open(io.BytesIO(encoded)) as image:
-        return np.asarray(image.convert("L"))
+    try:
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+            return np.asarray(image.convert("L"))
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from None
 
 
 def light(image: np.ndarray) -> Light:

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,9 @@ def check_labels(records: Sequence[Record]) -> Iterator[Fault]:
     impressions: dict[int, list[int]] = defaultdict(list)
     for record in records:
         impressions[int(record.identity)].append(record.impression)
-    gaps = sorted(set(range(max(impressions, default=-1) + 1)) - set(impressions))
-    if gaps:
-        yield Fault("labels", "identities", f"{len(gaps)} numbers are not used: {_some(gaps)}")
+    if gaps := max(impressions, default=-1) + 1 - len(impressions):
+        first = islice((number for number in range(gaps + NAMED) if number not in impressions), NAMED + 1)
+        yield Fault("labels", "identities", f"{gaps} numbers are not used: {_some(list(first))}")
     broken = [number for number, seen in impressions.items() if sorted(seen) != list(range(len(seen)))]
     if broken:
         yield Fault("labels", "impressions", f"not 0, 1, 2... of {len(broken)} identities: {_some(sorted(broken))}")

@@ -29,6 +29,9 @@ VERSION = 4
 SMALL = 48
 """Up to so many images no processes are started."""
 
+PPI = 50, 5000
+"""The least and the most that a fingerprint may have."""
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -109,7 +112,7 @@ def _look(task: Task, digest: str) -> Scan:
 
 
 def _record(task: Task, number: int, item: Item, image: Any) -> tuple[Record, list[Fault]]:
-    facts, ppi = light(image), float(item.ppi or task.ppi)
+    facts, (ppi, strange) = light(image), _resolution(item, task.ppi)
     chosen = (task.sample is None or number in task.sample) and not facts.blank
     record = Record(
         unit=task.index,
@@ -130,7 +133,16 @@ def _record(task: Task, number: int, item: Item, image: Any) -> tuple[Record, li
         read=read(image, ppi) if chosen else None,
         judged=judge(task.extractor, image, ppi, item.minutiae) if chosen and task.extractor else None,
     )
-    return record, list(check_item(item, facts))
+    return record, [*strange, *check_item(item, facts)]
+
+
+def _resolution(item: Item, usual: float) -> tuple[float, list[Fault]]:
+    """Pixels an inch, as the row says where that can be."""
+    if item.ppi is None:
+        return usual, []
+    if isinstance(item.ppi, int | float) and PPI[0] <= item.ppi <= PPI[1]:
+        return float(item.ppi), []
+    return usual, [Fault("resolution", item.name, f"{item.ppi} pixels an inch; {usual:g} is taken")]
 
 
 def _cached(task: Task, digest: str) -> Path | None:

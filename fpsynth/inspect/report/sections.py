@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from fpsynth.inspect.measure.breakdown import WordFigures
 from fpsynth.inspect.measure.comparisons import Interval, MatchFigures, ScoreFigures
 from fpsynth.inspect.measure.dataset import DatasetFigures
 from fpsynth.inspect.measure.figures import (
@@ -33,6 +34,7 @@ def dataset_sections(figures: DatasetFigures) -> list[Section]:
         Section(_judged_by(figures.judges), [*_judges(figures.judges), *_matching(figures.bozorth3)]),
         Section("Fingers told apart by fpsynth's embedding", list(_matching(figures.embedding))),
         Section("Words as fpsynth's reader reads them", list(_reading(figures.reading))),
+        *(Section(f"By {slot}", list(_by_word(words))) for slot, words in figures.words.items()),
         Section("Identities: unique, consistent, diverse", list(_identity(figures.identity))),
         *_realism(figures.realism),
         Section("Against the training images", list(_privacy(figures.privacy))),
@@ -131,6 +133,20 @@ def _matching(figures: MatchFigures | None) -> Lines:
     if figures is not None:
         yield from _scores(figures.scores)
         yield "fingers without match", str(figures.lone)
+
+
+def _by_word(words: Mapping[str, WordFigures]) -> Lines:
+    for word, told in words.items():
+        figures = {
+            "NFIQ2": told.nfiq2,
+            "minutiae": told.minutiae,
+            "truth found": None if told.recall is None else f"{told.recall:.1%}",
+            "not true": None if told.spurious is None else f"{told.spurious:.1%}",
+            "mated score": told.mated_median,
+            "EER": "too few pairs" if told.eer is None else f"{told.eer:.1%}",
+        }
+        said = [f"{name} {value}" for name, value in figures.items() if value is not None]
+        yield word, f"{told.images} images: " + ", ".join(said)
 
 
 def _identity(figures: IdentityFigures | None) -> Lines:

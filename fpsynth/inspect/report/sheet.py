@@ -5,17 +5,17 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from fpsynth.dataset.item import Item
+from fpsynth.dataset.mosaic import mosaic
 from fpsynth.files import replacing
 from fpsynth.inspect.measure.image import decode
 
 if TYPE_CHECKING:
     from fpsynth.inspect.measure.dataset import Measured
 
-ROWS, COLUMNS, SIZE, GAP = 8, 6, 256, 6
+ROWS, COLUMNS = 8, 6
 
 
 def write_sheet(look: "Measured", path: Path) -> None:
@@ -43,23 +43,3 @@ def items_at(look: "Measured", places: Collection[tuple[int, int]]) -> dict[tupl
             if number >= max(wanted):
                 break
     return items
-
-
-def mosaic(rows: list[list[np.ndarray]], size: int = SIZE) -> np.ndarray:
-    """Pictures in rows on a white page, each fitted into a square of this size."""
-    columns = max(len(row) for row in rows)
-    step = size + GAP
-    page = np.full((len(rows) * step + GAP, columns * step + GAP), 255, np.uint8)
-    for y, row in enumerate(rows):
-        for x, picture in enumerate(row):
-            small = np.asarray(_fitted(picture, size))
-            top = GAP + y * step + (size - small.shape[0]) // 2
-            left = GAP + x * step + (size - small.shape[1]) // 2
-            page[top : top + small.shape[0], left : left + small.shape[1]] = small
-    return page
-
-
-def _fitted(picture: np.ndarray, size: int) -> Image.Image:
-    image = Image.fromarray(picture)
-    image.thumbnail((size, size), Image.Resampling.LANCZOS)
-    return image

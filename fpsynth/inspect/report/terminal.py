@@ -4,6 +4,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from fpsynth.console import plain
 from fpsynth.inspect.measure.fault import Fault
 from fpsynth.inspect.report.section import Section
 
@@ -42,7 +43,7 @@ def _wrapped(name: str, value: str, column: int, width: int) -> Iterator[tuple[s
 
 
 def _rows(text: str, width: int, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
+    return textwrap.wrap(plain(text), width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def fault_lines(faults: Sequence[Fault]) -> list[str]:

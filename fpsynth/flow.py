@@ -17,12 +17,14 @@ from fpsynth.console import Console
 from fpsynth.errors import Unfinished
 from fpsynth.files import Busy
 from fpsynth.recipe import LoadedRecipe, Plan, load_recipe, make_plan
+from fpsynth.recipe.bundled import find_recipe
 from fpsynth.recipe.summary import summary
 
 if TYPE_CHECKING:
     from fpsynth.dataset import DatasetWriter
     from fpsynth.dataset.spec import Part
     from fpsynth.making.job import Job
+    from fpsynth.making.report import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +44,8 @@ class Order:
     verify: bool = False
 
 
-def generate(order: Order, console: Console) -> bool:
-    """Make the dataset, or what is missing of it. False when it is whole but some images failed the gate.
+def generate(order: Order, console: Console) -> "Outcome":
+    """Make the dataset, or what is missing of it.
 
     Raises UserError, before anything is written, for what a person can put right.
     """
@@ -67,7 +69,7 @@ def generate(order: Order, console: Console) -> bool:
         _finish(order, writer)
     result = outcome(writer, plan, made, time.monotonic() - start)
     tell(result, console)
-    return result.passed
+    return result
 
 
 def show_plan(order: Order, console: Console) -> None:
@@ -105,7 +107,7 @@ def preview(order: Order, count: int, console: Console) -> None:
 
 
 def _read(order: Order, console: Console) -> LoadedRecipe:
-    loaded = load_recipe(order.recipe, order.overrides)
+    loaded = load_recipe(find_recipe(order.recipe), order.overrides)
     for notice in loaded.notices:
         console.note(notice)
     if loaded.recipe.style.context:
