@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 import fpsynth
 from fpsynth.dataset.prints import Prints
 from fpsynth.errors import UserError
+from fpsynth.slots import SLOTS
 from tests.test_exchange import RECIPE
 
 GUIDE = Path(__file__).parents[1] / "docs" / "api.md"
@@ -28,7 +29,8 @@ def test_a_dataset_is_made_and_opened(made: Path, capsys: pytest.CaptureFixture[
     assert len(prints) == 10 and prints.identities == (0, 1, 2, 3, 4)
     one = prints[-1]
     assert one.image.shape == (1, 128, 128) and one.image.dtype == torch.uint8
-    assert one.minutiae.shape[1] == 5 and one.words["sensor"] in ("optical", "ink") and one.words["skin"] is None
+    assert one.minutiae.shape[1] == 5 and one.words["sensor"] in ("optical", "ink")
+    assert one.words.keys() == SLOTS.keys() and one.words["technique"] is None
     assert capsys.readouterr() == ("", "")
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -122,7 +123,7 @@ def test_what_goes_wrong_inside_has_its_exit_code(command, monkeypatch, error, c
 
 
 def test_short_of_the_gate_is_exit_code_3(command, monkeypatch):
-    monkeypatch.setattr("fpsynth.flow.generate", lambda order, console: False)
+    monkeypatch.setattr("fpsynth.flow.generate", lambda order, console: SimpleNamespace(passed=False))
     assert command("generate", "recipe.yaml")[0] == 3
 
 

@@ -57,7 +57,7 @@ def test_broken_config_is_no_traceback(bundle, tmp_path):
     copy = tmp_path / "model"
     shutil.copytree(bundle, copy)
     (copy / "unet" / "config.json").write_text("{")
-    with pytest.raises(UserError, match="cannot be loaded"):
+    with pytest.raises(UserError, match=r"unet/config\.json: cannot be read"):
         load_model(copy)
 
 

@@ -48,7 +48,7 @@ def test_an_error_rate_needs_enough_comparisons(count: int) -> None:
     other = [record(1000, "optical", Tally(1, 1, 0, 1))]
     mated = np.array([(2 * n, 2 * n + 1) for n in range(count)])
     non_mated = np.array([(0, 2), (0, 2 * count)])
-    scores = Scores(Pairs(mated, non_mated, count, 2), np.full(count, 30.0), np.array([60.0, 0.0]), np.zeros(1))
+    scores = Scores(Pairs(mated, non_mated, count, 2), np.full(count, 30.0), np.array([30.0, 0.0]), np.zeros(1))
     told = breakdown([*records, *other], [*records, *other], scores)["sensor"]["ink"]
     assert told.mated == count and told.mated_median == 30
     assert told.eer == (None if count < ENOUGH else 0.5), "of the strangers only those who both say ink count"

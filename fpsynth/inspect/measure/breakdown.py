@@ -1,6 +1,6 @@
 """The figures of a dataset word by word: is it the dry prints that are not matched, or the capacitive ones?"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +53,7 @@ def _figures(
     total = [sum(column) for column in zip(*(j.tally for j in judged if j.tally is not None), strict=True)]
     truth = Tally(*total) if total else None
     quality = [j.nfiq2 for j in judged if j.nfiq2 is not None]
-    mated, non_mated = ([], []) if scores is None else _scores(slot, word, compared, scores)
+    mated, non_mated = _scores(slot, word, compared, scores)
     return WordFigures(
         images=sum(record.words.get(slot) == word for record in deep),
         nfiq2=round(float(np.mean(quality)), 1) if quality else None,
@@ -66,8 +66,10 @@ def _figures(
     )
 
 
-def _scores(slot: str, word: str, compared: Sequence[Record], scores: Scores) -> Iterator[np.ndarray]:
-    """Mated and non-mated scores of which both images say the word."""
+def _scores(slot: str, word: str, compared: Sequence[Record], scores: Scores | None) -> tuple[np.ndarray, np.ndarray]:
+    """Mated and non-mated scores of which both images say the word; none where nothing was compared."""
+    if scores is None:
+        return np.empty(0), np.empty(0)
     says = np.array([record.words.get(slot) == word for record in compared])
-    for pairs, values in ((scores.pairs.mated, scores.mated), (scores.pairs.non_mated, scores.non_mated)):
-        yield values[says[pairs].all(axis=1)]
+    mated, non_mated = (says[pairs].all(axis=1) for pairs in (scores.pairs.mated, scores.pairs.non_mated))
+    return scores.mated[mated], scores.non_mated[non_mated]
