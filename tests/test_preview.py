@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from fpsynth.console import Console
+from fpsynth.dataset.mosaic import GAP, SIZE
 from fpsynth.errors import UserError
 from fpsynth.flow import Order, generate, preview
-from fpsynth.inspect.report.sheet import GAP, SIZE
 from fpsynth.making.preview import first_rows
 from fpsynth.recipe import Recipe, make_plan
 

@@ -54,7 +54,7 @@ class Renderer:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One image and its truth. recipe: digest of what it was made by; encoded: the PNG, where it is one already.
+    """One image and its truth. encoded: the PNG, where it is one already.
 
     image is (height, width) uint8. words: those of fpsynth.slots; None, or absent, where the recipe leaves a slot open
     or the sensor cannot have the word. Minutiae and singular points are in image pixels.
@@ -76,7 +76,6 @@ class Row:
     shared_noise: int = 0
     gate: GateRecord = GateRecord()
     renderer: Renderer
-    recipe: str = ""
     encoded: bytes | None = None
 
     def __post_init__(self) -> None:
@@ -212,7 +211,6 @@ def png(row: Row) -> bytes:
     text.add_text("Title", row.id)
     text.add_text("Description", "Synthetic fingerprint, no print of a real finger")
     text.add_text("Software", f"fpsynth {__version__}")
-    text.add_text("Recipe", row.recipe)
     buffer = io.BytesIO()
     Image.fromarray(row.image).save(buffer, "PNG", compress_level=1, dpi=(row.ppi, row.ppi), pnginfo=text)
     return buffer.getvalue()

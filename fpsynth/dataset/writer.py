@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,9 +93,7 @@ class DatasetWriter:
 
     def write(self, index: int, rows: Iterable[Row]) -> int:
         """Write a shard, whole or not at all. Rows are streamed. Returns their number."""
-        recipe = str(self.spec.provenance.get("recipe", ""))
-        told = (replace(row, recipe=recipe) for row in rows)
-        return self.format.write(self.spec.places[index], told, self.spec.sidecars)
+        return self.format.write(self.spec.places[index], rows, self.spec.sidecars)
 
     def finish(self) -> bool:
         """Close the dataset: metadata, card, manifest with digests. False, nothing done, while shards are missing."""

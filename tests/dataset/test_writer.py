@@ -294,6 +294,9 @@ def test_overwrite_believes_no_manifest_that_points_outside(tmp_path: Path) -> N
     assert (tmp_path / "thesis.txt").exists()
 
 
+UNLISTED = ("README.md", "card.png", "manifest.json")
+
+
 def flip(path: Path, bit: int) -> None:
     content = bytearray(path.read_bytes())
     content[bit // 8 % len(content)] ^= 1 << bit % 8
@@ -305,7 +308,7 @@ def test_verify_finds_every_flipped_bit(made, form: str, tmp_path: Path) -> None
     rng, root = np.random.default_rng(5), tmp_path / "o"
     shutil.copytree(made[form], root)
     assert list(damages(root)) == [None] * len(list(damages(root)))
-    files = [path for path in root.rglob("*") if path.is_file() and path.name not in ("README.md", "manifest.json")]
+    files = [path for path in root.rglob("*") if path.is_file() and path.name not in UNLISTED]
     for path in rng.choice(np.array(files, dtype=object), 20):
         before = path.read_bytes()
         flip(path, int(rng.integers(1 << 30)))

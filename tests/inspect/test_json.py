@@ -36,4 +36,5 @@ def test_keys_of_a_dataset(tmp_path: Path, judges: bool, monkeypatch: pytest.Mon
     told = json.loads(json.dumps(seen.figures))
     told["reading"]["slots"] = {"sensor": told["reading"]["slots"]["sensor"]}
     told["shares"] = {"sensor": told["shares"]["sensor"]}  # all columns are alike
+    told["words"] = {"pattern": {"arch": told["words"]["pattern"]["arch"]}}  # and so are all words
     assert list(keys(told)) == KEYS[str(judges)]

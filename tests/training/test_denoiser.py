@@ -9,7 +9,7 @@ from fpsynth.diffusion.denoiser.unet.adapter import attach, base_state, is_adapt
 from fpsynth.diffusion.model import load_model
 from fpsynth.training.batches import DropSettings, draw_batch
 from fpsynth.training.denoiser.denoiser import new_model
-from fpsynth.training.denoiser.job import multiscale
+from fpsynth.training.denoiser.job import BLOCKS, multiscale
 from fpsynth.training.loop import step_generator
 from tests.training.tiny import denoiser_settings
 
@@ -86,9 +86,10 @@ def test_style_images_are_encoded_alike_alone_and_together(denoiser, source):
 
 
 def test_multiscale_loss_counts_what_is_slow():
-    """An error that alternates counts once; one that is the same everywhere once for every size of block."""
-    even = torch.ones(1, 1, 32, 32)
+    """An error of the blocks' means counts by how far it reaches; one of another coefficient counts once."""
+    even, nothing = torch.ones(1, 1, 32, 32), torch.zeros(1, 1, 32, 32)
     alternating = even * (-1) ** (torch.arange(32)[:, None] + torch.arange(32))
-    assert float(multiscale(alternating)) == 1.0
-    assert float(multiscale(even)) == 1.0 + 4.0 + 8.0
-    assert float(multiscale(even[..., :16, :16])) == 1.0 + 4.0
+    assert float(multiscale(alternating)) == 1 + BLOCKS[1]
+    assert float(multiscale(even)) == 1 + sum(BLOCKS.values())
+    assert float(multiscale(even[..., :8, :8])) == 1 + BLOCKS[1] + BLOCKS[4]
+    assert float(multiscale(torch.cat([nothing, even], 1))) == 1 / 2

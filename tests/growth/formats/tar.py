@@ -17,6 +17,7 @@ from fpsynth.dataset.reader.unit import Unit
 from fpsynth.dataset.row import Row, facts, metadata_features, png
 from fpsynth.dataset.sidecar import write_sidecars
 from fpsynth.dataset.spec import DatasetSpec, ShardPlace, image_stem, split_of
+from fpsynth.dataset.stored import Stored
 from fpsynth.files import replacing
 
 
@@ -49,6 +50,11 @@ class Layout(Format):
 
         rows = [row for row, _ in _rows(file)]
         return pa.Table.from_pylist(rows, schema=metadata_features().arrow_schema).select(list(names))
+
+    def rows(self, file: Path, sidecars: tuple[str, ...] = ()) -> Iterator[Stored]:
+        beside = Sidecars(self.root / "minutiae", sidecars)
+        for row, encoded in _rows(file):
+            yield Stored(row, encoded, beside.read(split_of(file.stem), row["identity"], row["id"]))
 
     def size(self, file: Path) -> int:
         return file.stat().st_size
