@@ -5,6 +5,7 @@ import torch
 
 from fpsynth.diffusion.denoiser.unet.build import UnetSettings, build_unet
 from fpsynth.diffusion.denoiser.unet.highway import open_highway
+from fpsynth.diffusion.denoiser.unet.lora import with_lora
 
 
 def unet(width=192, latents=64):
@@ -44,3 +45,12 @@ def test_a_narrow_network_is_left_alone():
     twin = build_unet(UnetSettings(widths=(128, 64), attend=1, context=64, heads=4), 64, 64)
     assert not fits
     assert all(torch.equal(a, b) for a, b in zip(made.parameters(), twin.parameters(), strict=True))
+
+
+def test_a_students_lora_leaves_the_highways_constants_alone():
+    made, _ = unet()
+    with_lora(made, 4, seed=1)
+    taught = {name.split(".lora_A")[0] for name, _ in made.named_parameters() if ".lora_A" in name}
+    last = f"up_blocks.{len(made.up_blocks) - 1}.resnets.{len(made.up_blocks[-1].resnets) - 1}"
+    assert f"{last}.conv2" in taught and f"{last}.conv_shortcut" not in taught
+    assert any(name.endswith("conv_shortcut") for name in taught)

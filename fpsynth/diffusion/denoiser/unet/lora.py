@@ -12,10 +12,15 @@ LAYERS = (
 
 
 def with_lora(unet: UNet2DConditionModel, rank: int, seed: int) -> None:
-    """Give the U-Net a LoRA that alone is free to learn."""
+    """Give the U-Net a LoRA that alone is free to learn.
+
+    The last shortcut has none: a highway's constants lie there, and what moves them moves every cell alike.
+    """
     torch.manual_seed(seed)
     unet.requires_grad_(False)
-    unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(LAYERS)))
+    ups = unet.up_blocks
+    last = f"up_blocks.{len(ups) - 1}.resnets.{len(ups[-1].resnets) - 1}.conv_shortcut"
+    unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(LAYERS), exclude_modules=[last]))
 
 
 def lora_state(unet: UNet2DConditionModel) -> dict[str, Tensor]:
