@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -20,6 +21,7 @@ from fpsynth.errors import UserError
 from fpsynth.extractor import mindtct
 from fpsynth.files import Busy, alone
 from fpsynth.flow import Order, generate
+from fpsynth.work import single_thread
 
 RECIPE = """\
 name: tiny
@@ -66,6 +68,14 @@ def table(root: Path) -> dict[tuple[int, int], dict]:
         row for path in sorted((root / "data").glob("*.parquet")) for row in pq.ParquetFile(path).read().to_pylist()
     ]
     return {(row["identity"], row["impression"]): row for row in rows}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Here and in every process that a test starts: sums of other numbers of threads differ in their last bits."""
+    with pytest.MonkeyPatch.context() as patch, single_thread():
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
 
 
 @pytest.fixture(scope="module")
