@@ -1,6 +1,7 @@
 """A finished dataset looked over, and written again as other files."""
 
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -94,7 +95,7 @@ def _as_dataset(source: _Source, form: str, out: Path) -> None:
             if index in missing:
                 writer.write(index, rows)
             else:
-                any(False for _ in rows)  # read past them
+                deque(rows, maxlen=0)  # read past them
         writer.finish()
 
 

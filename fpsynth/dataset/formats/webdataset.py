@@ -29,6 +29,7 @@ from fpsynth.vocabulary import SIDECARS
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from datasets import Features
 
 ENDING = ".tar"
 INSIDE = {**SIDECARS, "json": ".minutiae.json"}
@@ -59,7 +60,7 @@ class Layout(Format):
     def columns(self, file: Path, names: Sequence[str]) -> "pa.Table":
         import pyarrow as pa
 
-        schema = pa.schema([metadata_features().arrow_schema.field(name) for name in names])
+        schema = pa.schema([_columns().arrow_schema.field(name) for name in names])
         return pa.Table.from_pylist([stored.facts for stored in self.rows(file)], schema=schema)
 
     def rows(self, file: Path, sidecars: tuple[str, ...] = ()) -> Iterator[Stored]:
@@ -107,7 +108,7 @@ class TarUnit:
         return digest(self.path)
 
     def read(self) -> Iterator[Item]:
-        labels = class_names(metadata_features().arrow_schema)
+        labels = class_names(_columns().arrow_schema)
         for stored in Layout(self.root).rows(self.path, self.sidecars):
             yield row_item(
                 stored.facts,
@@ -157,8 +158,8 @@ def _samples(path: Path) -> Iterator[dict[str, bytes]]:
 
 
 @cache
-def _columns() -> Mapping[str, Any]:
-    return dict(metadata_features())
+def _columns() -> "Features":
+    return metadata_features()
 
 
 def _said(value: Any, column: Any) -> Any:
@@ -179,7 +180,7 @@ def _said(value: Any, column: Any) -> Any:
 def _coded(told: Mapping[str, Any]) -> dict[str, Any]:
     """The columns as facts() gave them. Raises ValueError where they are others."""
     try:
-        coded: dict[str, Any] = metadata_features().encode_example({"file_name": "", **told})
+        coded: dict[str, Any] = _columns().encode_example({"file_name": "", **told})
     except (KeyError, TypeError) as error:
         raise ValueError(f"not the columns of a dataset of fpsynth ({error})") from None
     return coded

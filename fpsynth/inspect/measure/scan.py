@@ -24,7 +24,7 @@ from fpsynth.inspect.measure.reading import known, read
 from fpsynth.inspect.measure.record import Record, from_json, shared, to_json
 from fpsynth.work import processes
 
-VERSION = 4
+VERSION = 5
 """Part of every cache key: raised when a figure is measured in another way."""
 SMALL = 48
 """Up to so many images no processes are started."""
