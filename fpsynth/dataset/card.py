@@ -26,9 +26,9 @@ OPEN = "left open"
 BODY = """
 # {name}
 
-{images} synthetic fingerprint images of {identities} identities, made by fpsynth {version}. No image shows a print of a
-real finger. Images of one identity are captures of one virtual finger; `minutiae` are those that are truly in
-the image: pixels from the top left corner, angles in degrees counter-clockwise from +x in the sense of ISO/IEC 19794-2.
+{images} synthetic fingerprint images of {identities} identities, made by fpsynth {version}. {fingers} Images of one
+identity are captures of one {kind} finger; `minutiae` are those that are truly in the image: pixels from the top left
+corner, angles in degrees counter-clockwise from +x in the sense of ISO/IEC 19794-2.
 
 ![Some of the images]({picture})
 
@@ -44,7 +44,7 @@ data = datasets.load_dataset("path/to/this/folder")
 {notes}
 ## How it was made and judged
 
-Each image was drawn by {renderer} from one impression of one virtual finger; the recipe below makes it again. {gate}
+Each image was drawn by {renderer} from one impression of one {kind} finger; the recipe below makes it again. {gate}
 Files are listed with their digests in `manifest.json`; `fpsynth verify` reads them all again.
 
 ## Limits
@@ -64,6 +64,13 @@ a figure measured on synthetic prints is taken for one of real prints, measure t
 {recipe}
 ```
 """
+
+
+GROWN = "No image shows a print of a real finger."
+REBUILT = (
+    "Every finger was rebuilt from a file that the column `source` names. Where those are of real people, these images "
+    "are as much theirs: a matcher may find them by it, and they must be kept as the files are."
+)
 
 
 @dataclass
@@ -97,7 +104,7 @@ def card(spec: DatasetSpec, tally: Tally, form: Format) -> str:
     columns = form.features()
     head = DatasetCardData(
         pretty_name=spec.name,
-        license="cc0-1.0",
+        license="other" if spec.rebuilt else "cc0-1.0",
         language=["en"],
         task_categories=["image-classification", "image-feature-extraction"],
         size_categories=[_size(sum(tally.rows.values()))],
@@ -115,6 +122,8 @@ def card(spec: DatasetSpec, tally: Tally, form: Format) -> str:
         images=sum(tally.rows.values()),
         identities=len(tally.identities),
         version=spec.provenance.get("fpsynth", ""),
+        fingers=REBUILT if spec.rebuilt else GROWN,
+        kind="rebuilt" if spec.rebuilt else "virtual",
         shares="\n".join(_shares(column, counts) for column, counts in tally.words.items() if counts.keys() - {OPEN}),
         picture=PICTURE,
         renderer="virtual sensors" if spec.provenance.get("model") == VIRTUAL else "a diffusion model",

@@ -27,6 +27,7 @@ RendererKind = Literal["diffusion", "virtual"]
 
 KINDS: tuple[MinutiaKind, ...] = ("ending", "bifurcation")
 SINGULAR_KINDS: tuple[SingularKind, ...] = ("core", "delta")
+GROWN = "no print of a real finger"
 RENDERERS: tuple[RendererKind, ...] = ("diffusion", "virtual")
 
 
@@ -57,7 +58,8 @@ class Row:
     """One image and its truth. encoded: the PNG, where it is one already.
 
     image is (height, width) uint8. words: those of fpsynth.slots; None, or absent, where the recipe leaves a slot open
-    or the sensor cannot have the word. Minutiae and singular points are in image pixels.
+    or the sensor cannot have the word. source: the file that the finger is rebuilt from, if any. Minutiae and singular
+    points are in image pixels.
     """
 
     image: np.ndarray
@@ -68,6 +70,7 @@ class Row:
     words: Words
     prompt: str
     style: str | None = None
+    source: str | None = None
     seed: int
     ppi: int = 500
     minutiae: Sequence[Minutia] = ()
@@ -121,6 +124,7 @@ def _facts(value: Any) -> dict[str, Any]:
         "liveness": ClassLabel(names=list(LIVENESS)),
         "prompt": value("string"),
         "style": value("string"),
+        "source": value("string"),
         "seed": value("int64"),
         "ppi": value("int32"),
         "width": value("int32"),
@@ -174,6 +178,7 @@ def facts(row: Row, encoded: bytes) -> dict[str, Any]:
         "liveness": _code(LIVENESS, liveness(row.words)),
         "prompt": row.prompt,
         "style": row.style,
+        "source": row.source,
         "seed": row.seed,
         "ppi": row.ppi,
         "width": width,
@@ -209,7 +214,7 @@ def png(row: Row) -> bytes:
         return row.encoded
     text = PngInfo()
     text.add_text("Title", row.id)
-    text.add_text("Description", "Synthetic fingerprint, no print of a real finger")
+    text.add_text("Description", f"Synthetic fingerprint, {'of a finger rebuilt from a file' if row.source else GROWN}")
     text.add_text("Software", f"fpsynth {__version__}")
     buffer = io.BytesIO()
     Image.fromarray(row.image).save(buffer, "PNG", compress_level=1, dpi=(row.ppi, row.ppi), pnginfo=text)

@@ -13,6 +13,9 @@ Fact = str | int | float | None
 PARTS = ".parts"
 """Where a format keeps what is needed until the dataset is closed (a hidden folder: dataset readers pass it by)."""
 
+REBUILT_FROM = "rebuilt_from"
+"""Where the provenance says from which kind of files the fingers were rebuilt."""
+
 RESERVED = ("data", "minutiae")
 """Folders that a format may use besides those of the splits."""
 
@@ -64,6 +67,11 @@ class DatasetSpec:
         for sidecar in self.sidecars:
             if sidecar not in SIDECARS:
                 raise UserError(f"unknown minutiae format {sidecar!r}: one of {', '.join(SIDECARS)}")
+
+    @property
+    def rebuilt(self) -> bool:
+        """Whether its fingers were rebuilt from files."""
+        return REBUILT_FROM in self.provenance
 
     @property
     def places(self) -> tuple[ShardPlace, ...]:

@@ -46,7 +46,7 @@ def row_of(stored: Stored) -> Row:
     told = stored.facts
     with Image.open(io.BytesIO(stored.encoded), formats=("PNG",)) as image:
         pixels = np.asarray(image.convert("L"))
-    plain = ("identity", "impression", "subject", "finger", "prompt", "style", "seed", "ppi", "shared_noise")
+    plain = ("identity", "impression", "subject", "finger", "prompt", "style", "source", "seed", "ppi", "shared_noise")
     return Row(
         image=pixels,
         words=words_of(told),

@@ -51,10 +51,10 @@ def ridge_wave(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndar
     period = (float(np.median(periods)) if len(periods) else PERIOD) / SCALE
     small = cv2.resize(image, (-(-width // SCALE), -(-height // SCALE)), interpolation=cv2.INTER_AREA)
     flat = _flatten(small, period)
-    angle, coherence = _orientation(flat, WINDOW * period * SCALE)
+    angle, coherence = orientation(flat, WINDOW * period * SCALE)
     wave = _enhanced(flat, angle, period)
     for _ in range(ROUNDS - 1):
-        wave = _enhanced(flat, _orientation(wave, WINDOW * period * SCALE)[0], period)
+        wave = _enhanced(flat, orientation(wave, WINDOW * period * SCALE)[0], period)
     reliability = np.clip(coherence * _likeness(flat, wave, period), 0, 1)
     return cv2.resize(wave, (width, height), interpolation=cv2.INTER_CUBIC), cv2.resize(reliability, (width, height))
 
@@ -67,7 +67,7 @@ def _flatten(grey: np.ndarray, period: float) -> np.ndarray:
     return wave
 
 
-def _orientation(wave: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+def orientation(wave: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
     """Along the ridges, in radians counter-clockwise from +x with y up; and its coherence in [0, 1]."""
     dx, dy = cv2.Sobel(wave, cv2.CV_32F, 1, 0), -cv2.Sobel(wave, cv2.CV_32F, 0, 1)
     xx, yy, xy = (cv2.GaussianBlur(plane, (0, 0), sigma) for plane in (dx * dx, dy * dy, dx * dy))

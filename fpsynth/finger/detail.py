@@ -21,12 +21,14 @@ PORE_SPACINGS = (11, 13, 15, 17)
 CREASES = 4.0
 """Mean count of thin creases of a fingertip; between fingers it is spread as age and work are (exponential)."""
 MOST_CREASES = 24
+DEEPEST = -1.6
+"""Of the detail: a crease in a valley."""
 
 
 def draw_detail(rng: np.random.Generator, wave: Tensor) -> Tensor:
     """(H, W) float32, about [-1.6, .6], 0 where there is nothing."""
     detail = _edges(rng, wave) + _pores(rng, wave) + _incipient(rng, wave) + _creases(rng, wave)
-    return detail.clamp(-1.6, 0.6)
+    return detail.clamp(DEEPEST, 0.6)
 
 
 def _edges(rng: np.random.Generator, wave: Tensor) -> Tensor:

@@ -1,15 +1,16 @@
 """One identity: a whole fingertip's ridge pattern at 500 ppi, and what is exactly in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fpsynth.finger.by_hand import Drawing, class_of, engraved, layout_of
 from fpsynth.finger.detail import draw_detail
 from fpsynth.finger.orientation import orientation_field
-from fpsynth.finger.pattern import CORE, Layout, draw_layout
+from fpsynth.finger.pattern import CORE, Layout, Points, draw_layout
 from fpsynth.finger.period import Stretch, draw_stretch, fanned
 from fpsynth.finger.ridges import grow
 from fpsynth.finger.skeleton import read_minutiae
@@ -98,9 +99,36 @@ def make_fingers(
     return [_finished(rng, seedling, position, Waves(*planes)) for rng, seedling, position, *planes in rows]
 
 
-def _draw_seedling(rng: np.random.Generator, pattern: str) -> _Seedling:
+def _before(stretch: Stretch, points: Points) -> Points:
+    """Where points of the master lay before it was stretched."""
+    at = [stretch.source[round(y), round(x)] for x, y in points]
+    return tuple((float(x), float(y)) for x, y in at)
+
+
+def _finished(rng: np.random.Generator, seedling: _Seedling, position: int, waves: Waves) -> Finger:
+    singular = move_singular(seedling.layout, seedling.stretch.source)
+    return finished(rng, waves, seedling.pattern, position, singular)
+
+
+def draw_finger(rng: np.random.Generator, drawing: Drawing, pattern: str, position: int = 0) -> Finger:
+    """The finger of this generator with what is drawn by hand; pattern: its class where the drawing does not say."""
+    seedling = _draw_seedling(rng, class_of(drawing) or pattern, drawing)
+    finger = _finished(rng, seedling, position, _ripened(seedling))
+    return replace(finger, detail=engraved(finger.detail, drawing))
+
+
+def _ripened(seedling: _Seedling) -> Waves:
+    theta, period = seedling.theta[None], seedling.period[None]
+    even, odd = grow(seedling.noise[None], theta, period / HALF, [seedling.rounds])
+    return stretched(even, odd, theta, seedling.stretch.source[None], period).only()
+
+
+def _draw_seedling(rng: np.random.Generator, pattern: str, drawing: Drawing | None = None) -> _Seedling:
     layout = draw_layout(rng, pattern, MASTER_WIDTH)
     stretch = draw_stretch(rng, MASTER_HEIGHT, MASTER_WIDTH, CORE[1])
+    if drawing is not None and drawing.cores is not None:
+        points = (_before(stretch, some) for some in (drawing.cores, drawing.deltas or ()))
+        layout = layout_of(rng, pattern, *points)
     rows, cols = MASTER_HEIGHT // HALF, MASTER_WIDTH // HALF
     theta = orientation_field(rng, layout, rows, cols, HALF)
     noise = torch.from_numpy(rng.standard_normal((rows, cols)).astype(np.float32))
@@ -108,12 +136,13 @@ def _draw_seedling(rng: np.random.Generator, pattern: str) -> _Seedling:
     return _Seedling(pattern, layout, stretch, theta, noise, period, int(rng.integers(*ROUNDS)))
 
 
-def _finished(rng: np.random.Generator, seedling: _Seedling, position: int, waves: Waves) -> Finger:
-    """The finger of one grown pattern (planes (704, 576)): its detail, minutiae and singular points."""
+def finished(
+    rng: np.random.Generator, waves: Waves, pattern: str, position: int, singular: tuple[SingularPoint, ...]
+) -> Finger:
+    """The finger of one grown pattern (planes (704, 576)): with its detail and minutiae."""
     minutiae = read_minutiae(waves.wave.cpu().numpy())
-    singular = move_singular(seedling.layout, seedling.stretch.source)
     return Finger(
-        pattern=seedling.pattern,
+        pattern=pattern,
         position=position,
         ridges=waves.wave,
         detail=draw_detail(rng, waves.wave),

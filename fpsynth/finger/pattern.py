@@ -15,6 +15,9 @@ CORE = (288.0, 300.0)
 """Where the upper core of an average finger lies on the 704 x 576 master."""
 
 
+Points = tuple[tuple[float, float], ...]
+
+
 @dataclass(frozen=True)
 class Layout:
     """Singular points (x, y) and the two strengths of the flow around them.
@@ -27,8 +30,8 @@ class Layout:
     leg      radians: how far the legs of a loop are turned towards the finger's axis (positive: legs to the right)
     """
 
-    cores: tuple[tuple[float, float], ...]
-    deltas: tuple[tuple[float, float], ...]
+    cores: Points
+    deltas: Points
     tip: float
     arch: float
     tilt: float
@@ -56,9 +59,6 @@ def draw_layout(rng: np.random.Generator, pattern: str, width: int) -> Layout:
     layout = Layout(cores, deltas, tip, 0.0, tilt, float(swirl), float(leg))
     mirror = pattern == "left_loop" or (pattern in ("whorl", "double_loop") and rng.random() < 0.5)
     return layout.mirrored(width) if mirror else layout
-
-
-Points = tuple[tuple[float, float], ...]
 
 
 def _tented(rng: np.random.Generator, core: tuple[float, float]) -> tuple[Points, Points]:

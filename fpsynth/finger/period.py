@@ -10,6 +10,8 @@ Maltoni et al., Handbook of Fingerprint Recognition, ch. 3: about 9 px at 500 pp
 the deltas and towards the crease.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +20,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fpsynth.finger.fields import smooth_noise
+from fpsynth.minutiae import Minutia
 
 GRID = 32
 """Master pixels between the points at which the fanned period is solved."""
 STIFF, LEVEL = 0.8, 1e-5
 """Weights of a smooth and of a level period (per square pixel) against one that follows the flow."""
 MOST_FANNED = 0.25
+SPREAD = 24.0
+"""Master pixels over which a minutia makes room for its ridge."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +69,32 @@ def _gradient_map(log_scale: Tensor, step: int) -> Tensor:
     return torch.stack(grad) * step
 
 
-def fanned(orientation: Tensor, scale: int) -> Tensor:
-    """(H, W) log of the period that lets ridges fan out, about 0 on average; `scale` master pixels a sample."""
+def fanned(orientation: Tensor, scale: int, born: Tensor | None = None) -> Tensor:
+    """(H, W) log of the period that lets ridges fan out, about 0 on average; `scale` master pixels a sample.
+
+    born (H / GRID, W / GRID): ridges that begin less those that end along t, per pixel and ridge, where that is known.
+    """
     theta = orientation[:: GRID // scale, :: GRID // scale].double().cpu()
     across, down = _derivatives(*theta.shape)
     t = theta.flatten()
     along = torch.cos(t)[:, None] * across - torch.sin(t)[:, None] * down
     square = along.T @ along + STIFF * (across.T @ across + down.T @ down) + LEVEL * torch.eye(len(t))
-    log_period = torch.linalg.solve(square, along.T @ _divergence(t, across, down)).reshape(theta.shape)
+    asked = _divergence(t, across, down) - (0 if born is None else born.double().flatten())
+    log_period = torch.linalg.solve(square, along.T @ asked).reshape(theta.shape)
     log_period = MOST_FANNED * torch.tanh((log_period - log_period.mean()) / MOST_FANNED)
     full = F.interpolate(log_period[None, None], orientation.shape, mode="bicubic", align_corners=False)[0, 0]
     return full.to(orientation)
+
+
+def births(minutiae: Sequence[Minutia], orientation: Tensor, scale: int) -> Tensor:
+    """(H / GRID, W / GRID) ridges per square pixel that begin at these minutiae, less those that end, along t."""
+    theta = orientation[:: GRID // scale, :: GRID // scale].double()
+    y, x = torch.meshgrid(*(torch.arange(side, dtype=torch.float64) * GRID for side in theta.shape), indexing="ij")
+    total = torch.zeros_like(theta)
+    for m in minutiae:
+        near = torch.exp(-((x - m.x) ** 2 + (y - m.y) ** 2) / (2 * SPREAD**2)) / (2 * torch.pi * SPREAD**2)
+        total += near * torch.sign(torch.cos(math.radians(m.angle) - theta))
+    return total
 
 
 def _derivatives(rows: int, cols: int) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ its own orientation. Minutiae are where the growing ridges cannot agree: none is
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -29,18 +30,39 @@ def grow(noise: Tensor, orientation: Tensor, period: Tensor, rounds: Sequence[in
     The wave is the even response, the quadrature the odd one taken across the ridge in the direction
     orientation + 90 degrees; together they give the phase of the ridge pattern.
     """
-    mean, angular = one_by_one(torch.mean, period.log()), _weights(orientation)
-    share = (0.5 + (period.log() - mean) / (2 * SHIFT))[:, None]
-    centres = [torch.exp(mean + shift).flatten().tolist() for shift in (SHIFT, -SHIFT)]
-    bank = torch.cat([_bank(noise.shape[-2], noise.shape[-1], centre, noise.device) for centre in centres], 1)
-    weights = torch.cat([share * angular, (1 - share) * angular], 1)
+    filters = Filters.along(orientation, period)
     wave, stops = noise, column(rounds, noise.device)
     for done in range(max(rounds)):
-        response = _filtered(wave, bank, weights)
-        grown = torch.tanh(2 * response / one_by_one(torch.std, response))
-        wave = torch.where(stops > done, grown, wave)
-    even = _filtered(wave, bank, weights)
-    return even, _quadrature(even, orientation)
+        wave = torch.where(stops > done, saturated(filters(wave)), wave)
+    even = filters(wave)
+    return even, quadrature(even, orientation)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """A filter for each sample of (B, H, W), along its orientation and at its period."""
+
+    bank: Tensor
+    weights: Tensor
+
+    @classmethod
+    def along(cls, orientation: Tensor, period: Tensor) -> "Filters":
+        """orientation, period (in samples) (B, H, W)."""
+        mean, angular = one_by_one(torch.mean, period.log()), _weights(orientation)
+        share = (0.5 + (period.log() - mean) / (2 * SHIFT))[:, None]
+        centres = [torch.exp(mean + shift).flatten().tolist() for shift in (SHIFT, -SHIFT)]
+        height, width = period.shape[-2:]
+        bank = torch.cat([_bank(height, width, centre, period.device) for centre in centres], 1)
+        return cls(bank, torch.cat([share * angular, (1 - share) * angular], 1))
+
+    def __call__(self, wave: Tensor) -> Tensor:
+        """The response of each sample's own filter."""
+        return _filtered(wave, self.bank, self.weights)
+
+
+def saturated(response: Tensor) -> Tensor:
+    """Responses (B, H, W) as ridges of even height."""
+    return torch.tanh(2 * response / one_by_one(torch.std, response))
 
 
 def enhance(wave: Tensor, orientation: Tensor, period: float) -> Tensor:
@@ -75,7 +97,7 @@ def _filtered(wave: Tensor, bank: Tensor, weights: Tensor) -> Tensor:
     return responses
 
 
-def _quadrature(wave: Tensor, orientation: Tensor) -> Tensor:
+def quadrature(wave: Tensor, orientation: Tensor) -> Tensor:
     """The Riesz transform (Felsberg & Sommer, "The monogenic signal", 2001) taken along the ridge normal."""
     fx, fy = frequencies(wave.shape[-2], wave.shape[-1], wave.device)
     radius = torch.hypot(fx, fy).clamp_min(1e-9)

@@ -20,6 +20,10 @@ class Waves:
     orientation: Tensor
     period: Tensor
 
+    def only(self) -> "Waves":
+        """Of a batch of one."""
+        return Waves(self.wave[0], self.orientation[0], self.period[0])
+
 
 def stretched(even: Tensor, odd: Tensor, orientation: Tensor, source: Tensor, grown: Tensor) -> Waves:
     """Carry grown patterns (half resolution) to the masters through `source` (B, H, W, 2), full-resolution pixels.

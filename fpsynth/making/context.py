@@ -15,7 +15,7 @@ import numpy as np
 from fpsynth.conditioning.style import load_style
 from fpsynth.reader.reader import Reader, load_reader
 from fpsynth.recipe import LoadedRecipe, Recipe
-from fpsynth.recipe.styles import style_paths
+from fpsynth.recipe.listed import images
 from fpsynth.slots import SLOTS
 
 AGREED = 0.6
@@ -24,7 +24,7 @@ AGREED = 0.6
 
 def in_context(loaded: LoadedRecipe, reader: Reader | None = None) -> tuple[LoadedRecipe, str]:
     """The recipe with the words that its example images share, and in words what was read off them."""
-    paths = style_paths(loaded.recipe.style.context, loaded.folder)
+    paths = images(loaded.recipe.style.context, loaded.folder)
     shared = shared_words(paths, reader or load_reader(), loaded.recipe.image.ppi)
     said = {slot: word for slot, word in shared.items() if _unsaid(loaded.recipe, slot)}
     told = ", ".join(f"{slot} {word or 'open: they disagree'}" for slot, word in said.items())

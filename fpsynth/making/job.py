@@ -8,6 +8,7 @@ from pathlib import Path
 from fpsynth import __version__
 from fpsynth.conditioning.prompt import prompt_text, unknown_words
 from fpsynth.dataset import DatasetSpec
+from fpsynth.dataset.spec import REBUILT_FROM
 from fpsynth.device import choose_device
 from fpsynth.extractor import chosen
 from fpsynth.gate import notice
@@ -55,6 +56,8 @@ def settle(loaded: LoadedRecipe, plan: Plan, root: Path, device: str, batch: int
 def _means(loaded: LoadedRecipe, device: str) -> Mapping[str, str | None]:
     """What the bytes depend on besides the recipe: for the manifest, so that no run goes on with other means."""
     versions = {name: version(name) for name in ("torch", "numpy")}
+    if source := loaded.recipe.finger.source:
+        versions[REBUILT_FROM] = source.kind
     judge = "none" if loaded.recipe.gate is None else chosen()
     if loaded.model is None:
         return {"model": VIRTUAL, "device": device, "gate": judge, **versions}

@@ -57,6 +57,7 @@ def finished(scene: Scene, drawn: Drawn, record: GateRecord, label: Renderer, re
         words=row.words,
         prompt=told.prompt,
         style=", ".join(style.name for style in told.styles) or None,
+        source=scene.source,
         seed=drawn.seed,
         ppi=recipe.image.ppi,
         minutiae=truth.minutiae,

@@ -1,17 +1,20 @@
 """What an image is to show: a row of the plan, its finger's impression, and what a model is told of it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
 from fpsynth.conditioning.conditions import Conditioning, Style
 from fpsynth.conditioning.planes import control_planes
 from fpsynth.conditioning.prompt import prompt_text
-from fpsynth.finger import Master, make_finger
+from fpsynth.finger import Drawing, Master, draw_finger, make_finger
 from fpsynth.impression import CaptureSettings, Impression, capture
+from fpsynth.making.source import rebuilt
 from fpsynth.recipe import IdentityPlan, Recipe, RowPlan
+from fpsynth.recipe.schema import LayoutPart
 from fpsynth.rng import Stream, generator
 
 T = TypeVar("T")
@@ -19,19 +22,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Scene:
-    """All that an image is made from, and that its row says."""
+    """All that an image is made from, and that its row says. source: the file of its finger, where it has one."""
 
     row: RowPlan
     impression: Impression
     conditioning: Conditioning
+    source: str | None = None
 
 
 class Scenes:
     """What scenes are built of, on the CPU whatever the model runs on: the truth is the same on every machine.
 
     planes: names of the control planes that the renderer wants; styles: the recipe's style images, if it wants them;
-    attempts: by identity, which of its draws is its finger, where that is not the first. Rows come identity by
-    identity, so the last finger is kept.
+    attempts: by identity, which of its draws is its finger, where that is not the first; sources: by identity, the file
+    that its finger is rebuilt from, where it is not grown. Rows come identity by identity, so the last finger is kept.
     """
 
     def __init__(
@@ -40,15 +44,32 @@ class Scenes:
         planes: tuple[str, ...] = (),
         styles: Sequence[Style] = (),
         attempts: Mapping[int, int] = MappingProxyType({}),
+        sources: Sequence[Path] = (),
     ) -> None:
         self.recipe, self.planes, self.styles, self.attempts = recipe, planes, styles, attempts
+        self.sources = sources
         self._last: tuple[IdentityPlan, Master] | None = None
 
     def grow(self, who: IdentityPlan) -> Master:
         """The identity's finger."""
         if self._last is None or self._last[0] != who:
-            self._last = who, grow(self.recipe.seed, who, self.attempts.get(who.identity, 0))
+            self._last = who, self._finger(who)
         return self._last[1]
+
+    def _finger(self, who: IdentityPlan) -> Master:
+        part, seed = self.recipe.finger, self.recipe.seed
+        if part.source is not None:
+            rng = generator(seed, Stream.FINGER, who.identity)
+            return rebuilt(self.sources[who.identity], part.source, rng, who.finger)
+        return grow(seed, who, self.attempts.get(who.identity, 0), drawing_of(part.layout))
+
+    def source_of(self, row: RowPlan) -> str | None:
+        """The name of the file that the row's finger is rebuilt from."""
+        return self.sources[row.identity].name if self.sources else None
+
+    def named(self, row: RowPlan, finger: Master) -> RowPlan:
+        """The row with its finger's class, which the plan does not know of a finger that is rebuilt."""
+        return replace(row, words={**row.words, "pattern": finger.pattern})
 
     def take(self, finger: Master, row: RowPlan) -> Impression:
         """The row's capture of the finger."""
@@ -68,9 +89,18 @@ class Scenes:
         )
 
 
-def grow(seed: int, who: IdentityPlan, attempt: int = 0) -> Master:
+def grow(seed: int, who: IdentityPlan, attempt: int = 0, drawing: Drawing | None = None) -> Master:
     """A finger of the identity's class and position; every attempt is another one."""
-    return make_finger(generator(seed, Stream.FINGER, who.identity, attempt=attempt), who.pattern, who.finger)
+    rng = generator(seed, Stream.FINGER, who.identity, attempt=attempt)
+    if drawing is not None:
+        return draw_finger(rng, drawing, who.pattern or "", who.finger)
+    assert who.pattern is not None, "the plan knows the class of a grown finger"
+    return make_finger(rng, who.pattern, who.finger)
+
+
+def drawing_of(layout: LayoutPart | None) -> Drawing | None:
+    """A recipe's layout as the finger takes it."""
+    return None if layout is None else Drawing(**{name: getattr(layout, name) for name in type(layout).model_fields})
 
 
 def batches(items: Iterable[T], count: int) -> Iterator[list[T]]:

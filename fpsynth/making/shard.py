@@ -19,7 +19,7 @@ class ShardMaker:
         self.plan = plan or make_plan(self.recipe, len(job.loaded.styles))
         self.writer = DatasetWriter(job.root, job.spec)
         self.renderer = open_renderer(job)
-        self.scenes = Scenes(self.recipe, self.renderer.planes, self.renderer.styles, job.attempts)
+        self.scenes = Scenes(self.recipe, self.renderer.planes, self.renderer.styles, job.attempts, job.loaded.sources)
 
     def __call__(self, index: int, tick: Tick) -> int:
         """Write the shard of this index, whole or not at all. Returns its number of images."""
@@ -33,10 +33,11 @@ class ShardMaker:
         """The finished rows of these rows of the plan, batch by batch."""
         for batch in batches(planned, self.batch):
             scenes = []
-            for row in batch:
-                finger = self.scenes.grow(row.who)
+            for planned_row in batch:
+                finger = self.scenes.grow(planned_row.who)
+                row = self.scenes.named(planned_row, finger)
                 impression = self.scenes.take(finger, row)
                 conditioning = self.scenes.tell(row, impression)
-                scenes.append(Scene(row, impression, conditioning))
+                scenes.append(Scene(row, impression, conditioning, self.scenes.source_of(row)))
             yield from render_batch(scenes, self.renderer, self.recipe)  # image -> gate -> row
             tick(len(batch))

@@ -7,9 +7,9 @@ from string import Formatter
 from fpsynth.minutiae.fmr import MIN_RESOLUTION
 from fpsynth.model_folder import INDEX, Knows, knows, own_sampler, students
 from fpsynth.recipe.finding import Finding
+from fpsynth.recipe.listed import FileProblem, images
 from fpsynth.recipe.rule_check import asked_words, askings, check_rules, having
 from fpsynth.recipe.schema import Recipe, SamplingPart
-from fpsynth.recipe.styles import StyleProblem, style_paths
 from fpsynth.recipe.types import nearest
 from fpsynth.slots import SLOTS, spoken_slots
 from fpsynth.vocabulary import SAMPLERS
@@ -21,6 +21,8 @@ GUIDED_STEPS = 10
 def check(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     """Everything that is wrong or surprising; relative paths start at folder."""
     yield from _finger(recipe)
+    yield from _source(recipe, folder)
+    yield from _layout(recipe)
     yield from _prompt(recipe)
     yield from check_rules(recipe)
     yield from _impossible(recipe)
@@ -44,6 +46,49 @@ def _finger(recipe: Recipe) -> Iterator[Finding]:
     if finger.ten_fingers and recipe.identities % 10:
         text = f"{recipe.identities} identities do not make whole subjects of ten; the last has fewer fingers"
         yield Finding(("identities",), text, fatal=False)
+
+
+def _source(recipe: Recipe, folder: Path) -> Iterator[Finding]:
+    """Fingers that come from files: each a finger, which has the class that it has."""
+    finger, source = recipe.finger, recipe.finger.source
+    if source is None:
+        return
+    if bool(source.minutiae) == bool(source.prints):
+        yield Finding(("finger", "source"), "minutiae or prints must be listed, and not both")
+        return
+    try:
+        count = len(source.paths(folder))
+    except FileProblem as problem:
+        yield Finding(("finger", "source", source.kind, problem.index), problem.text)
+        return
+    if recipe.identities > count:
+        text = f"{recipe.identities}, but finger.source lists {count} files, and each is one identity"
+        yield Finding(("identities",), text)
+    if finger.pattern is not None:
+        yield Finding(("finger", "pattern"), "is read from the files of finger.source")
+    if finger.unique is not None:
+        yield Finding(("finger", "unique"), "has no effect with finger.source: the fingers are those of the files")
+
+
+def _layout(recipe: Recipe) -> Iterator[Finding]:
+    """Cores and deltas that a fingertip can have: as many of the one as of the other."""
+    layout, loc = recipe.finger.layout, ("finger", "layout")
+    if layout is None:
+        return
+    if recipe.finger.source is not None:
+        yield Finding(loc, "has no place beside finger.source: those fingers are as they are")
+    cores, deltas = layout.cores, layout.deltas
+    if (cores is None) != (deltas is None):
+        missing = "deltas" if deltas is None else "cores"
+        yield Finding(loc, f"{missing} are missing: cores and deltas are placed together ([]: an arch, which has none)")
+        return
+    if cores is None or deltas is None:
+        return
+    if len(cores) != len(deltas):
+        text = f"{len(cores)} cores and {len(deltas)} deltas: a fingertip has as many of each (arch 0, loop 1, whorl 2)"
+        yield Finding(loc, text)
+    if recipe.finger.pattern is not None:
+        yield Finding(("finger", "pattern"), "is decided by the cores and deltas of finger.layout")
 
 
 def _prompt(recipe: Recipe) -> Iterator[Finding]:
@@ -165,8 +210,8 @@ def _styles(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     counts = {}
     for key, entries in (("images", style.images), ("context", style.context)):
         try:
-            counts[key] = len(style_paths(entries, folder))
-        except StyleProblem as problem:
+            counts[key] = len(images(entries, folder))
+        except FileProblem as problem:
             yield Finding(("style", key, problem.index), problem.text)
     found = counts.get("images")
     if found is not None and style.per_image > max(found, 1):

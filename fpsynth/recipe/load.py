@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 from fpsynth.errors import UserError
 from fpsynth.recipe.check import check, sampler_name
 from fpsynth.recipe.document import read_document
+from fpsynth.recipe.listed import images
 from fpsynth.recipe.schema import Recipe
-from fpsynth.recipe.styles import style_paths
 from fpsynth.recipe.validate import validate
 
 
@@ -28,7 +28,13 @@ class LoadedRecipe:
     @cached_property
     def styles(self) -> tuple[Path, ...]:
         """The style images, in a fixed order."""
-        return style_paths(self.recipe.style.images, self.folder)
+        return images(self.recipe.style.images, self.folder)
+
+    @cached_property
+    def sources(self) -> tuple[Path, ...]:
+        """The files of the fingers that exist, by identity; none where fingers are grown."""
+        source = self.recipe.finger.source
+        return source.paths(self.folder)[: self.recipe.identities] if source else ()
 
     @property
     def model(self) -> Path | None:
@@ -37,9 +43,9 @@ class LoadedRecipe:
 
     @property
     def digest(self) -> str:
-        """sha256 of what the recipe says, defaults included, and of the style images themselves."""
+        """sha256 of what the recipe says, defaults included, and of the files that it lists."""
         digest = sha256(self.recipe.model_dump_json().encode())
-        for path in self.styles:
+        for path in (*self.styles, *self.sources):
             digest.update(sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 

@@ -21,12 +21,12 @@ from fpsynth.vocabulary import FINGERS
 
 @dataclass(frozen=True, kw_only=True)
 class IdentityPlan:
-    """Who an identity is. finger: ISO position 0..10."""
+    """Who an identity is. finger: ISO position 0..10. pattern: None where it is seen on the finger only."""
 
     identity: int
     subject: int
     finger: int
-    pattern: str
+    pattern: str | None
     split: str
 
 
@@ -142,7 +142,7 @@ def plan_identity(recipe: Recipe, identity: int) -> IdentityPlan:
     finger = recipe.finger
     where, which = spread(class_base(recipe), identity)
     position = identity % 10 + 1 if finger.ten_fingers else FINGERS.index(pick(finger.position, where))
-    pattern = pick(finger.pattern or class_shares(position), which)
+    pattern = None if finger.read_later else pick(finger.pattern or class_shares(position), which)
     split = _split(recipe, split_base(recipe), identity)
     subject = _subject(recipe, identity)
     return IdentityPlan(identity=identity, subject=subject, finger=position, pattern=pattern, split=split)

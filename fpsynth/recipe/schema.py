@@ -12,14 +12,17 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serializer
 
 from fpsynth.model_folder import default_model
+from fpsynth.recipe.listed import images, templates
 from fpsynth.recipe.types import (
     Acquisition,
     Guided,
+    Line,
     Material,
     Name,
     OneOf,
     Pattern,
     Pixels,
+    Point,
     Position,
     Pressure,
     Quality,
@@ -70,6 +73,42 @@ class ImageSize(Part):
     ppi: int = Field(default=500, ge=250, le=1000, description="pixels per inch")
 
 
+class LayoutPart(Part):
+    """Points and lines that every finger has, in pixels of the whole fingertip: 576 wide and 704 high at 500 ppi, the
+    tip at the top, the upper core usually near [288, 300]."""
+
+    cores: Annotated[tuple[Point, ...] | None, Field(max_length=2, strict=False)] = Field(
+        default=None, description="[x, y] of each; with `deltas`, of which there are as many; they make the class"
+    )
+    deltas: Annotated[tuple[Point, ...] | None, Field(max_length=2, strict=False)] = Field(
+        default=None, description="[x, y] of each"
+    )
+    scars: Annotated[tuple[Line, ...], Field(strict=False)] = Field(default=(), description="[x1, y1, x2, y2] of each")
+    creases: Annotated[tuple[Line, ...], Field(strict=False)] = Field(
+        default=(), description="[x1, y1, x2, y2] of each"
+    )
+
+
+class SourcePart(Part):
+    """Fingers that exist: each file is an identity, whose finger is rebuilt from it. One of the two is listed."""
+
+    minutiae: Strings = Field(
+        default=(),
+        description="paths or globs, relative to the recipe, of minutiae files: ISO/IEC 19794-2, ANSI 378, .xyt, JSON",
+    )
+    prints: Strings = Field(default=(), description="images of prints, as in `minutiae`, with dark ridges")
+    ppi: float = Field(default=500, ge=100, le=5000, description="resolution of images that do not say theirs")
+
+    @property
+    def kind(self) -> str:
+        """Which of the two."""
+        return "minutiae" if self.minutiae else "prints"
+
+    def paths(self, folder: Path) -> tuple[Path, ...]:
+        """The files. Raises FileProblem for one that cannot be read."""
+        return templates(self.minutiae, folder) if self.minutiae else images(self.prints, folder)
+
+
 class FingerPart(Part):
     """Who the identities are."""
 
@@ -85,6 +124,18 @@ class FingerPart(Part):
         description="a finger whose print is as like an earlier identity's as this (cosine in fpsynth's embedding) is "
         "refused and another one grown; docs/evaluation-virtual.md tells what the thresholds stand for",
     )
+
+    layout: LayoutPart | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="what is placed by hand"
+    )
+    source: SourcePart | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="fingers that exist, in place of grown ones"
+    )
+
+    @property
+    def read_later(self) -> bool:
+        """Whether the class is seen on the finger only, once it is there."""
+        return self.source is not None or (self.layout is not None and self.layout.cores is not None)
 
     @field_serializer("pattern")
     def _natural(self, pattern: dict[str, float] | None) -> Any:

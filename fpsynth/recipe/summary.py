@@ -6,6 +6,8 @@ from typing import Any
 from fpsynth.recipe.plan import Plan
 from fpsynth.slots import SLOTS
 
+SEEN = "seen on the finger"
+"""In place of the class of fingers that are rebuilt or placed by hand."""
 BYTES_A_PIXEL = 0.25
 """Of a grey fingerprint as a PNG, with its row: virtual renders take 0.21, noisier images more."""
 
@@ -43,7 +45,7 @@ def _count(plan: Plan) -> tuple[Counter[str], dict[str, Counter[str]]]:
     words: dict[str, Counter[str]] = {name: Counter() for name, slot in SLOTS.items() if slot.draw is not None}
     for shard in plan.shards:
         for row in plan.rows(shard):
-            patterns[row.who.pattern] += row.impression == 0
+            patterns[row.who.pattern or SEEN] += row.impression == 0
             for slot, counts in words.items():
                 word = row.words[slot]
                 if word is not None:

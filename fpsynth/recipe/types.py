@@ -129,3 +129,9 @@ Guided = dict[Annotated[str, OneOf(SLOTS)], Strength]
 """{slot: strength}."""
 SlotName = Annotated[str, OneOf(SLOTS, "slot")]
 Strings = Annotated[tuple[str, ...], BeforeValidator(as_list), Field(strict=False)]
+Across = Annotated[float, Field(ge=0, le=575)]
+Down = Annotated[float, Field(ge=0, le=703)]
+Point = Annotated[tuple[Across, Down], Field(strict=False)]
+"""x, y in pixels of a fingertip."""
+Line = Annotated[tuple[Across, Down, Across, Down], Field(strict=False)]
+"""x1, y1, x2, y2 in pixels of a fingertip."""

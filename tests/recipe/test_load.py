@@ -335,3 +335,41 @@ def test_records_need_252_ppi(recipe):
         load_recipe(recipe(text % 250))
     load_recipe(recipe(text % 252))
     load_recipe(recipe((text % 250).replace(", ansi378", "")))
+
+
+TEMPLATE = "100 120 45 50\n140 90 200 60\n"
+
+
+@pytest.mark.parametrize(
+    ("finger", "line"),
+    [
+        ("{layout: {cores: [[288, 300]], deltas: []}}", "finger.layout: 1 cores and 0 deltas: a fingertip has as many"),
+        ("{layout: {cores: [[288, 300]]}}", "finger.layout: deltas are missing"),
+        ("{layout: {cores: [[288, 3000]], deltas: [[1, 1]]}}", "cores[0][1]: must be at most 703, not 3000"),
+        ("{layout: {cores: [], deltas: []}, pattern: whorl}", "finger.pattern: is decided by the cores and deltas"),
+        ("{source: {minutiae: none.xyt}}", "finger.source.minutiae[0]: no file none.xyt"),
+        ("{source: {minutiae: recipe.yaml}}", "recipe.yaml is not a minutiae file that can be read"),
+        ("{source: {minutiae: empty.xyt}}", "empty.xyt has no minutiae"),
+        ("{source: {prints: one.xyt}}", "one.xyt is not an image that can be read"),
+        ("{source: {}}", "finger.source: minutiae or prints must be listed, and not both"),
+        ("{source: {minutiae: one.xyt}}", "identities: 4, but finger.source lists 1 files"),
+        ("{source: {minutiae: one.xyt}, pattern: whorl}", "finger.pattern: is read from the files"),
+        ("{source: {minutiae: one.xyt}, unique: 0.5}", "finger.unique: has no effect with finger.source"),
+        ("{source: {minutiae: one.xyt}, layout: {scars: [[1, 1, 9, 9]]}}", "finger.layout: has no place beside"),
+    ],
+)
+def test_fingers_of_files_and_by_hand_that_cannot_be(recipe, finger, line):
+    path = recipe(GOOD + f"finger: {finger}\n")
+    Path("one.xyt").write_text(TEMPLATE)
+    Path("empty.xyt").write_text("")
+    assert line in message(path)
+
+
+def test_the_files_of_fingers_are_part_of_what_a_recipe_says(recipe):
+    Path("one.xyt").write_text(TEMPLATE)
+    path = recipe(GOOD.replace("identities: 4", "identities: 1") + "finger: {source: {minutiae: '*.xyt'}}\n")
+    loaded = load_recipe(path)
+    before = loaded.digest
+    Path("one.xyt").write_text(TEMPLATE.replace("45", "46"))
+    assert [source.name for source in loaded.sources] == ["one.xyt"]
+    assert load_recipe(path).digest != before

@@ -5,6 +5,9 @@ activations stays far from it for long: its error has a floor, which blurs every
 goes in as a pair of channels (x, -x), over the first skip connection, around the last residual block, and out again:
 silu(x) - silu(-x) = x, and constants +-K beside the pairs, which the last norm's weight then takes out, make that norm
 a fixed scaling (see fpsynth.diffusion.codec.closed_form). All weights learn on from there.
+
+Beside them goes the first latent's difference from its neighbours. Where an image is plain, that is all that smooths
+it; a network that had to find it by itself would have to weigh neighbours to a thousandth of their size.
 """
 
 import math
@@ -26,6 +29,7 @@ def open_highway(unet: UNet2DConditionModel) -> bool:
     plus = torch.tensor([i // pairs * size + i % pairs * 2 for i in range(latents)])
     used = torch.zeros(width, dtype=torch.bool).index_fill_(0, torch.cat([plus, plus + 1]), True)
     _pass_in(unet, plus)
+    _pass_difference(unet, width - (size - 2 * pairs))
     _pass_around(unet, used, groups, size - 2 * pairs)
     _pass_out(unet, plus, used, (size - 2 * pairs) / size)
     return True
@@ -37,6 +41,16 @@ def _pass_in(unet: UNet2DConditionModel, plus: torch.Tensor) -> None:
         unet.conv_in.weight[channels] = 0
         unet.conv_in.bias[channels] = 0
         unet.conv_in.weight[channels, torch.arange(len(plus)), 1, 1] = sign
+
+
+def _pass_difference(unet: UNet2DConditionModel, channel: int) -> None:
+    """conv_in: the first latent less the mean of the eight around it, as a pair too, in the finest ones' group."""
+    kernel = torch.full((3, 3), -1 / 8)
+    kernel[1, 1] = 1
+    for sign, at in ((1.0, channel), (-1.0, channel + 1)):
+        unet.conv_in.weight[at] = 0
+        unet.conv_in.bias[at] = 0
+        unet.conv_in.weight[at, 0] = sign * kernel
 
 
 def _pass_around(unet: UNet2DConditionModel, used: torch.Tensor, groups: int, constants: int) -> None:
