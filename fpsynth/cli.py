@@ -13,7 +13,7 @@ import typer
 from fpsynth import __version__
 from fpsynth.console import Console, Table
 from fpsynth.errors import Unfinished, UserError
-from fpsynth.vocabulary import EXPORTS
+from fpsynth.vocabulary import EDITS, EXPORTS
 
 if TYPE_CHECKING:
     from fpsynth.dataset.spec import Part
@@ -239,6 +239,44 @@ def export(
     from fpsynth.making.exchange import export_dataset
 
     export_dataset(dataset, to, out, _console(json, quiet))
+
+
+@app.command(
+    epilog="Examples:\n\nfpsynth edit restyle prints/ -o inked/ --set prompt.sensor=ink\n\n"
+    "fpsynth edit refine renders/ -o refined/ --strength 0.3\n\nfpsynth edit complete partial.png -o whole/"
+)
+def edit(
+    verb: Annotated[str, typer.Argument(help="restyle, refine or complete")],
+    images: Annotated[list[Path], typer.Argument(help="prints, or folders of them, with dark ridges")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="folder of the edited prints, by the same names")],
+    recipe: Annotated[
+        Path | None, typer.Option(help="words, style images and sampling (default: no word is said)")
+    ] = None,
+    set_: Overrides = None,
+    strength: Annotated[float, typer.Option(min=0.05, max=1, help="of refine: how much noise is added, 1: all")] = 0.3,
+    ppi: Annotated[float, typer.Option(min=100, max=5000, help="resolution of images that do not say theirs")] = 500,
+    device: DeviceName = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw prints that exist anew: in another look, with more texture, or whole. The same command again goes on."""
+    from fpsynth.edit.run import edit as run
+    from fpsynth.edit.studio import Order
+
+    if verb not in EDITS:
+        raise UserError(f"edit {verb}: one of {', '.join(EDITS)} is needed")
+    order = Order(
+        verb=verb,
+        images=tuple(images),
+        out=out,
+        recipe=recipe,
+        overrides=tuple(set_ or ()),
+        strength=strength,
+        ppi=ppi,
+        device=device,
+    )
+    if not run(order, _console(json, quiet)):
+        raise typer.Exit(SHORT)
 
 
 @app.command(

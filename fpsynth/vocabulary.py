@@ -56,6 +56,9 @@ FORMATS: Final[dict[str, str]] = {"parquet": "Parquet shards", "png": "PNG files
 SIDECARS: Final[dict[str, str]] = {"iso19794-2": ".fmr", "ansi378": ".378", "xyt": ".xyt", "json": ".json"}
 """Minutiae files that stand beside an image, and the endings of their names."""
 
+EDITS: Final = ("restyle", "refine", "complete")
+"""What can be done to prints that exist."""
+
 FVC: Final = "fvc"
 EXPORTS: Final = (*FORMATS, *SIDECARS, FVC)
 """What a dataset can be written again as; fvc: images called FINGER_IMPRESSION.png, as the databases of FVC."""

@@ -22,6 +22,7 @@ FLOW = (
     ("training",),
     ("inspect",),
     ("making",),
+    ("edit",),
     ("flow",),
     ("api",),
     ("cli",),

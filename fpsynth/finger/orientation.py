@@ -18,10 +18,16 @@ from fpsynth.finger.pattern import Layout
 
 def orientation_field(rng: np.random.Generator, layout: Layout, height: int, width: int, scale: float) -> Tensor:
     """(height, width) float32 radians in [0, pi), ccw from +x, on a grid of `scale` master pixels a sample."""
+    theta = smooth_flow(layout, height, width, scale)
+    theta = theta + 0.06 * smooth_noise(rng, height, width, 110 / scale) + layout.tilt
+    return torch.remainder(theta, math.pi).float()
+
+
+def smooth_flow(layout: Layout, height: int, width: int, scale: float) -> Tensor:
+    """(height, width) radians: the layout's field, as a finger's is on average."""
     y, x = torch.meshgrid(torch.arange(height) * scale, torch.arange(width) * scale, indexing="ij")
     theta = _singular(layout, x, y) + _fingertip(layout, x, y, width * scale) + _swirl(layout, x, y)
-    theta = theta + _legs(layout, x, y) + 0.06 * smooth_noise(rng, height, width, 110 / scale) + layout.tilt
-    return torch.remainder(theta, math.pi).float()
+    return theta + _legs(layout, x, y)
 
 
 def _singular(layout: Layout, x: Tensor, y: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from fpsynth.finger.finger import HALF, MASTER_HEIGHT, MASTER_WIDTH, Finger, finished
 from fpsynth.finger.interpolated import interpolated, orientation_of
+from fpsynth.finger.orientation import smooth_flow
+from fpsynth.finger.pattern import Layout
 from fpsynth.finger.period import births, fanned
 from fpsynth.finger.ridges import Filters, quadrature, saturated
 from fpsynth.finger.singular import find_singular, pattern_of
@@ -21,6 +23,9 @@ from fpsynth.finger.spirals import Spirals, stray_turns
 from fpsynth.finger.stretch import stretched
 from fpsynth.minutiae import Minutia
 
+USUAL = Layout((), (), 0.8, 0.3, 0.0)
+APART, FAITH = 32, 0.01
+"""Master pixels between the points at which a usual fingertip's flow is looked at, and its weight there."""
 ROUNDS = 32
 SETTLED = 3
 """Rounds after which minutiae give in to the phase of the ridges around them."""
@@ -66,7 +71,7 @@ class Known:
 def rebuild(known: Known, rng: np.random.Generator, position: int = 0) -> Finger:
     """The finger; the same generator state gives the same one. Its minutiae are those that are in it, not the known."""
     directions = known.directions or _directions(known.minutiae)
-    field = interpolated(directions.points, directions.angles, directions.weights, (MASTER_HEIGHT, MASTER_WIDTH))
+    field = _field(directions)
     theta = orientation_of(field, MASTER_HEIGHT // HALF, MASTER_WIDTH // HALF, HALF)
     born = known.period * births(known.minutiae, theta, HALF)
     period = known.period * torch.exp(fanned(theta, HALF, born))
@@ -81,6 +86,15 @@ def _directions(minutiae: tuple[Minutia, ...]) -> Directions:
     points = np.array([(m.x, m.y) for m in minutiae])
     angles = np.radians([m.angle for m in minutiae])
     return Directions(points=points, angles=angles, weights=np.ones(len(minutiae)))
+
+
+def _field(known: Directions) -> np.ndarray:
+    """The known directions interpolated; far from them, where nothing else is said, those of an arch."""
+    usual = smooth_flow(USUAL, MASTER_HEIGHT // APART, MASTER_WIDTH // APART, APART).numpy().ravel()
+    y, x = (np.mgrid[: MASTER_HEIGHT // APART, : MASTER_WIDTH // APART] * APART).reshape(2, -1)
+    points, angles = np.concatenate([known.points, np.stack([x, y], 1)]), np.concatenate([known.angles, usual])
+    weights = np.concatenate([known.weights, np.full(len(usual), FAITH)])
+    return interpolated(points, angles, weights, (MASTER_HEIGHT, MASTER_WIDTH))
 
 
 def _grown(known: Known, theta: Tensor, period: Tensor, rng: np.random.Generator) -> Tensor:

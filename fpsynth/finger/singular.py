@@ -55,7 +55,7 @@ def _without_ripples(points: list[SingularPoint]) -> list[SingularPoint]:
 
 
 def pattern_of(singular: tuple[SingularPoint, ...], orientation: Tensor, scale: float) -> str:
-    """The pattern class by cores and deltas. A core whose delta is not seen is a loop's, for a tented arch's is near: it
+    """The pattern class by cores and deltas. A core without a delta is a loop's, since a tented arch's is near; it
     opens to the side to which the legs under it lean."""
     cores = [(p.x, p.y) for p in singular if p.kind == "core"]
     deltas = [(p.x, p.y) for p in singular if p.kind == "delta"]

@@ -51,9 +51,14 @@ def from_template(path: Path) -> Known:
 def from_print(path: Path, ppi: float) -> Known:
     """The ridges of a print. Raises UserError for an image without ridges."""
     image = _read(path, ppi)
-    mask = foreground(image)
-    if not mask.any():
+    if not foreground(image).any():
         raise UserError(f"{path}: no ridges were found in it")
+    return laid_print(image)[0]
+
+
+def laid_print(image: np.ndarray) -> tuple[Known, tuple[float, float]]:
+    """A print (height, width) uint8 at 500 ppi on a master, and by how much it was moved to lie there (x, y)."""
+    mask = foreground(image)
     wave, reliability = ridge_wave(image, mask)
     trusted = cv2.erode(mask.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8), borderValue=0) > 0
     minutiae = [m for m in read_minutiae(wave) if trusted[int(m.y), int(m.x)]]
@@ -62,13 +67,14 @@ def from_print(path: Path, ppi: float) -> Known:
     dx, dy = round(dx / HALF) * HALF, round(dy / HALF) * HALF
     periods = block_periods(image, mask)
     trust = cv2.GaussianBlur((trusted * np.clip(2 * reliability, 0, 1)).astype(np.float32), (0, 0), 4)
-    return Known(
+    known = Known(
         minutiae=tuple(m for m in (m._replace(x=m.x + dx, y=m.y + dy) for m in minutiae) if _on_master(m)),
         period=float(np.median(periods)) if len(periods) else PERIOD,
         directions=_directions(wave, reliability * trusted, dx, dy),
         ridges=_laid(np.tanh(2 * wave / wave[mask].std()), dx, dy),
         trust=_laid(trust, dx, dy),
     )
+    return known, (dx, dy)
 
 
 def _read(path: Path, ppi: float) -> np.ndarray:

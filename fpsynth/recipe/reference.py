@@ -1,6 +1,7 @@
 """docs/recipe.md, made from the schema: ``python -m fpsynth.recipe.reference > docs/recipe.md``."""
 
 from collections.abc import Iterator
+from inspect import cleandoc
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
 
@@ -66,7 +67,7 @@ def _sections(model: type[BaseModel], prefix: str, title: str) -> Iterator[str]:
     parts = {name: field for name, field in model.model_fields.items() if _part(field)}
     yield f"\n## {title}\n\n"
     if prefix:
-        yield f"{model.__doc__}\n\n"
+        yield f"{cleandoc(model.__doc__ or '')}\n\n"
     yield "| key | value | default | meaning |\n|---|---|---|---|\n"
     yield from (_row(prefix + name, field) for name, field in own.items())
     for name, field in parts.items():
@@ -113,6 +114,8 @@ def _value(annotation: Any, metadata: list[Any]) -> str:
     if get_origin(annotation) is dict:
         keys = _value(options[0], [])
         return f"shares of {keys}" if options[1] == Share else f"{keys}: {_value(options[1], [])} each"
+    if get_origin(annotation) is tuple and Ellipsis not in get_args(annotation):
+        return f"[{'; '.join(_value(option, []) for option in options)}]"
     if get_origin(annotation) is tuple:
         return f"a list of {_value(options[0], [])}"
     return _simple(annotation) + _limits(metadata)

@@ -1,0 +1,119 @@
+"""A print from a file: its pixels at 500 ppi, and what the program sees in it."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+
+from fpsynth.errors import UserError
+from fpsynth.extractor import chosen, extract
+from fpsynth.extractor.own import ridge_wave
+from fpsynth.extractor.ridges import at_500, foreground
+from fpsynth.impression import CaptureSettings, Impression
+from fpsynth.minutiae import Minutia
+
+MASTER_PPI = 500
+SMALLEST, LARGEST = 64, 4096
+"""Pixels along a side of a picture at 500 ppi."""
+SOFT = 3.0
+"""Pixels over which the edge of the contact fades."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """original (h, w) uint8 as it was; ppi of it; image (H, W) uint8 at 500 ppi, its border repeated to the right and
+    below; size (height, width) of it without that border; mask (H, W) bool, where ridges are."""
+
+    path: Path
+    original: np.ndarray
+    ppi: float
+    image: np.ndarray
+    size: tuple[int, int]
+    mask: np.ndarray
+
+    @cached_property
+    def minutiae(self) -> tuple[Minutia, ...]:
+        """As the extractor that is to be had here finds them: pixels of `image`. They are no truth."""
+        found = extract(chosen(), self.image, MASTER_PPI)
+        return tuple(Minutia(m.x, m.y, m.angle, "ending", round(100 * m.reliability)) for m in found)
+
+    def back(self, drawn: np.ndarray, kept: np.ndarray | None = None) -> np.ndarray:
+        """An image like `image` in the size of the original, whose pixels it has where they are kept (H, W)."""
+        out = _resized(drawn[: self.size[0], : self.size[1]], self.original.shape)
+        if kept is None:
+            return out
+        held = _resized(kept[: self.size[0], : self.size[1]].astype(np.uint8), self.original.shape)
+        return np.where(held > 0, self.original, out)
+
+
+def read_picture(path: Path, ppi: float) -> Picture:
+    """A grey or coloured picture with dark ridges. ppi: where it does not say its own.
+
+    Raises UserError for what is no image, of a size that no print has, or without ridges.
+    """
+    try:
+        with Image.open(path) as opened:
+            said = float(opened.info.get("dpi", (0, 0))[0])
+            original = np.asarray(opened.convert("L"))
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise UserError(f"{path}: not an image that can be read") from None
+    resolution = said if said > 1 else ppi
+    image = at_500(original, resolution)
+    if not all(SMALLEST <= side <= LARGEST for side in image.shape):
+        size = f"{image.shape[1]} x {image.shape[0]}"
+        raise UserError(f"{path}: {size} pixels at 500 ppi: sides of {SMALLEST} to {LARGEST} are needed")
+    mask = foreground(image)
+    if not mask.any():
+        raise UserError(f"{path}: no ridges were found in it")
+    return Picture(path=path, original=original, ppi=resolution, image=image, size=image.shape, mask=mask)
+
+
+def padded(picture: Picture, multiple: int) -> Picture:
+    """With sides that are multiples of so many pixels."""
+    more = [(0, -side % multiple) for side in picture.image.shape]
+    image, mask = np.pad(picture.image, more, mode="edge"), np.pad(picture.mask, more)
+    return replace(picture, image=image, mask=mask)
+
+
+def _resized(plane: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if plane.shape == shape:
+        return plane
+    how = cv2.INTER_AREA if plane.shape[0] > shape[0] else cv2.INTER_CUBIC
+    return cv2.resize(plane, (shape[1], shape[0]), interpolation=how)
+
+
+def impression_of(picture: Picture) -> Impression:
+    """The picture as if it were a capture: its ridges, where they are, and nothing said of pressure and moisture."""
+    wave, _ = ridge_wave(picture.image, picture.mask)
+    ridges = np.tanh(2 * wave / max(float(wave[picture.mask].std()), 1e-6))
+    return sketched(torch.from_numpy(ridges).float(), torch.from_numpy(contact_of(picture.mask)), picture.minutiae)
+
+
+def contact_of(mask: np.ndarray) -> np.ndarray:
+    """A mask (H, W) bool as contact, soft at its edge."""
+    return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), SOFT)
+
+
+def sketched(ridges: torch.Tensor, contact: torch.Tensor, minutiae: tuple[Minutia, ...]) -> Impression:
+    """Ridges (H, W) in [-1, 1] and contact (H, W) in [0, 1] as an impression; its skin lies as the image does."""
+    height, width = ridges.shape
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    nothing = torch.zeros_like(ridges)
+    return Impression(
+        settings=CaptureSettings(width=width, height=height),
+        ridges=ridges,
+        detail=nothing,
+        contact=contact,
+        pressure=torch.full_like(ridges, 0.5),
+        moisture=nothing,
+        wear=nothing,
+        flow=torch.stack([x, y], -1).float(),
+        master=(height, width),
+        minutiae=minutiae,
+        singular=(),
+        parameters={},
+    )

@@ -1,0 +1,177 @@
+"""Where pictures are drawn: the model, loaded once, and what all pictures of an order have in common."""
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from fpsynth import __version__
+from fpsynth.conditioning.conditions import Conditioning, Style
+from fpsynth.conditioning.planes import control_planes
+from fpsynth.conditioning.prompt import prompt_text
+from fpsynth.conditioning.style import load_style
+from fpsynth.device import choose_device
+from fpsynth.diffusion.bundle import check_bundle, digest
+from fpsynth.diffusion.canvas import Canvas
+from fpsynth.diffusion.model import load_model
+from fpsynth.diffusion.sample import Request, Sampled, sample
+from fpsynth.edit.picture import MASTER_PPI, Picture, padded, read_picture
+from fpsynth.edit.verbs import VERBS, Sketch
+from fpsynth.files import write_bytes
+from fpsynth.making.model import sampling_settings
+from fpsynth.minutiae import Minutia
+from fpsynth.recipe import LoadedRecipe, RowPlan
+from fpsynth.recipe.plan import plan_identity, plan_row
+from fpsynth.rng import Stream, generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What the command line asks for. images: files, or folders of them; recipe None: that of the program; ppi: of
+    pictures that do not say theirs."""
+
+    verb: str
+    images: tuple[Path, ...]
+    out: Path
+    recipe: Path | None = None
+    overrides: tuple[str, ...] = ()
+    strength: float = 0.3
+    ppi: float = 500
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One picture, sketched: its number, by its name alone, and the row that says its words and styles."""
+
+    number: int
+    row: RowPlan
+    picture: Picture
+    sketch: Sketch
+
+
+class Studio:
+    """Sketches and draws the pictures of one order."""
+
+    def __init__(self, order: Order, loaded: LoadedRecipe) -> None:
+        """Raises UserError for a model that cannot be used."""
+        assert loaded.model is not None
+        check_bundle(loaded.model)
+        device = choose_device(order.device)
+        self.order, self.recipe, self.batch = order, loaded.recipe, 16 if device == "cuda" else 4
+        self.made_by = digest(loaded.model)
+        self.model = load_model(loaded.model, device, loaded.recipe.sampling.student_name)
+        self.styles = [Style(path.name, load_style(path)) for path in loaded.styles]
+        how = [__version__, order.verb, order.strength, order.ppi, loaded.recipe.model_dump(mode="json"), loaded.digest]
+        self._how = json.dumps([*how, self.made_by])
+
+    def done(self, path: Path) -> bool:
+        """Whether this picture was edited so before."""
+        image, record = self._files(path)
+        try:
+            return image.exists() and json.loads(record.read_text(encoding="utf-8"))["key"] == self._key(path)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def task(self, path: Path) -> Task:
+        """Raises UserError for a picture that cannot be edited."""
+        number = int(hashlib.sha256(path.name.encode()).hexdigest()[:6], 16)
+        picture = padded(read_picture(path, self.order.ppi), self.model.multiple)
+        sketch = VERBS[self.order.verb](
+            picture, self.order.strength, generator(self.recipe.seed, Stream.CAPTURE, number)
+        )
+        row = plan_row(self.recipe, plan_identity(self.recipe, number), 0, len(self.styles))
+        return Task(number, row, picture, sketch)
+
+    def draw(self, tasks: Sequence[Task]) -> None:
+        """Draw and write pictures of one size, as one batch."""
+        requests = [self._request(task) for task in tasks]
+        drawn = sample(self.model, sampling_settings(self.recipe), requests)
+        for task, request, made in zip(tasks, requests, drawn, strict=True):
+            self._write(task, request.conditioning, made)
+
+    def _request(self, task: Task) -> Request:
+        impression = task.sketch.impression
+        return Request(
+            conditioning=self._told(task),
+            flow=impression.flow,
+            master=impression.master,
+            identity=task.number,
+            impression=0,
+            canvas=self._canvas(task),
+        )
+
+    def _told(self, task: Task) -> Conditioning:
+        """Words but for the class, which nobody has looked at, and, unless the recipe says it, for the acquisition."""
+        known = "acquisition" in self.recipe.capture.model_fields_set
+        unsaid = {"pattern"} if known else {"pattern", "acquisition"}
+        words = {slot: None if slot in unsaid else word for slot, word in task.row.words.items()}
+        planes, impression = self.model.denoiser.planes, task.sketch.impression
+        return Conditioning(
+            planes=dict(zip(planes, control_planes(impression, planes), strict=True)),
+            prompt=prompt_text(words, self.recipe.prompt.text),
+            styles=tuple(self.styles[number] for number in task.row.styles),
+            minutiae=impression.minutiae,
+        )
+
+    def _canvas(self, task: Task) -> Canvas | None:
+        """The picture to begin from, and the cells that stay: those of which all pixels do."""
+        sketch, codec = task.sketch, self.model.codec
+        if sketch.strength == 1 and sketch.kept is None:
+            return None
+        signed = torch.from_numpy(task.picture.image).float()[None, None] / 127.5 - 1
+        latents = codec.encode(signed)[0].float().cpu()
+        keep = torch.zeros(latents.shape[1:])
+        if sketch.kept is not None:
+            whole = torch.from_numpy(sketch.kept).float()[None, None]
+            keep = -torch.nn.functional.max_pool2d(-whole, codec.factor)[0, 0]
+        return Canvas(latents, keep, sketch.strength)
+
+    def _write(self, task: Task, told: Conditioning, made: Sampled) -> None:
+        """The picture in its own size, and the record; pixels that stay are those of the original."""
+        image, record = self._files(task.picture.path)
+        write_bytes(image, png(task, self.order.verb, task.picture.back(made.image, task.sketch.kept)))
+        write_bytes(record, (json.dumps(self._record(task, told), indent=1) + "\n").encode())
+
+    def _record(self, task: Task, told: Conditioning) -> dict[str, Any]:
+        return {
+            "key": self._key(task.picture.path),
+            "verb": self.order.verb,
+            "from": task.picture.path.name,
+            "strength": task.sketch.strength,
+            "prompt": told.prompt,
+            "style": [style.name for style in told.styles],
+            "ppi": task.picture.ppi,
+            "model": self.made_by,
+            "minutiae": [_point(m, m in task.sketch.imagined, task.picture.ppi / MASTER_PPI) for m in told.minutiae],
+        }
+
+    def _files(self, path: Path) -> tuple[Path, Path]:
+        return self.order.out / f"{path.stem}.png", self.order.out / f"{path.stem}.json"
+
+    def _key(self, path: Path) -> str:
+        """Of all that decides the picture."""
+        return hashlib.sha256(self._how.encode() + path.read_bytes()).hexdigest()
+
+
+def _point(m: Minutia, imagined: bool, scale: float) -> dict[str, Any]:
+    """A minutia in pixels of the original, and where it is from."""
+    place = {"x": m.x * scale, "y": m.y * scale, "angle": m.angle, "kind": m.kind}
+    return {**place, "origin": "imagined" if imagined else "extracted"}
+
+
+def png(task: Task, verb: str, image: np.ndarray) -> bytes:
+    """A grey PNG that says its resolution, and what was done to what."""
+    text, buffer, dpi = PngInfo(), io.BytesIO(), (task.picture.ppi, task.picture.ppi)
+    text.add_text("Description", f"Edited by a generative model ({verb}) from {task.picture.path.name}")
+    text.add_text("Software", f"fpsynth {__version__}")
+    Image.fromarray(image).save(buffer, "PNG", compress_level=1, dpi=dpi, pnginfo=text)
+    return buffer.getvalue()

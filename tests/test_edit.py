@@ -1,0 +1,135 @@
+"""Prints edited by a tiny untrained model (what is kept, recorded and refused), and by the bundled one (what is seen)."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fpsynth.console import Console
+from fpsynth.edit.picture import read_picture
+from fpsynth.edit.run import edit
+from fpsynth.edit.studio import Order
+from fpsynth.errors import UserError
+from fpsynth.extractor import chosen, extract
+from fpsynth.extractor.match import compare
+from fpsynth.minutiae import Minutia
+from tests.diffusion.conftest import bundle  # noqa: F401
+from tests.prints import grid, planted
+
+
+@pytest.fixture
+def prints(tmp_path):
+    """Two prints of different sizes, one of them partial."""
+    folder = tmp_path / "prints"
+    folder.mkdir()
+    whole = planted(grid(), seed=1)
+    part = np.full((256, 256), 245, np.uint8)
+    part[60:200, 60:200] = whole[100:240, 100:240]
+    Image.fromarray(whole).save(folder / "whole.png", dpi=(500, 500))
+    Image.fromarray(part).save(folder / "part.bmp")
+    return folder
+
+
+def run(prints: Path, verb: str, out: str, *overrides: str, model: Path | None = None, **options) -> bool:
+    named = (f"sampling.model={model}",) if model else ()
+    order = Order(verb=verb, images=(prints,), out=prints.parent / out, overrides=(*named, *overrides), **options)
+    return edit(order, Console("silent"))
+
+
+def grey(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+@pytest.mark.parametrize("verb", ["restyle", "refine", "complete"])
+def test_each_print_is_written_by_its_name_in_its_size_with_a_record(verb, prints, bundle):  # noqa: F811
+    assert run(prints, verb, "out", model=bundle)
+    for name, size, ppi in (("whole", (480, 400), 500), ("part", (256, 256), 500)):
+        image = Image.open(prints.parent / "out" / f"{name}.png")
+        assert image.size == size and round(image.info["dpi"][0]) == ppi
+        assert verb in image.text["Description"]
+        record = json.loads((prints.parent / "out" / f"{name}.json").read_text())
+        origins = {m["origin"] for m in record["minutiae"]}
+        assert origins <= ({"extracted", "imagined"} if verb == "complete" else {"extracted"})
+
+
+def test_a_completed_print_keeps_its_pixels_and_says_what_is_imagined(prints, bundle):  # noqa: F811
+    run(prints, "complete", "out", model=bundle)
+    before, after = grey(prints / "part.bmp"), grey(prints.parent / "out" / "part.png")
+    assert np.array_equal(before[90:170, 90:170], after[90:170, 90:170])
+    assert not np.array_equal(before[:50], after[:50])
+    record = json.loads((prints.parent / "out" / "part.json").read_text())
+    inside = read_picture(prints / "part.bmp", 500).mask
+    for m in record["minutiae"]:
+        if m["origin"] == "imagined":
+            assert not inside[int(m["y"]), int(m["x"])]
+
+
+def test_what_was_edited_so_stays_and_other_orders_make_it_anew(prints, bundle):  # noqa: F811
+    run(prints, "refine", "out", model=bundle)
+    path = prints.parent / "out" / "whole.png"
+    first, stamp = path.read_bytes(), path.stat().st_mtime_ns
+    run(prints, "refine", "out", model=bundle)
+    assert path.stat().st_mtime_ns == stamp
+    path.unlink()
+    run(prints, "refine", "out", model=bundle)
+    assert path.read_bytes() == first
+    run(prints, "refine", "out", model=bundle, strength=1.0)
+    assert path.read_bytes() != first
+
+
+def test_strength_decides_how_much_of_a_print_stays(prints, bundle):  # noqa: F811
+    before = grey(prints / "whole.png").astype(float)
+    gaps = []
+    for strength in (0.1, 0.5, 1.0):
+        run(prints, "refine", f"out{strength}", "sampling.steps=10", model=bundle, strength=strength)
+        gaps.append(np.abs(grey(prints.parent / f"out{strength}" / "whole.png") - before).mean())
+    assert gaps == sorted(gaps)
+
+
+def test_what_cannot_be_edited_is_named_and_the_rest_is_done(prints, bundle, capsys):  # noqa: F811
+    (prints / "broken.png").write_bytes(b"no image")
+    Image.new("L", (200, 200), 255).save(prints / "blank.png")
+    assert not run(prints, "restyle", "out", model=bundle)
+    said = capsys.readouterr().err
+    assert "broken.png: not an image that can be read" in said
+    assert "blank.png: no ridges were found in it" in said
+    assert sorted(path.stem for path in (prints.parent / "out").glob("*.png")) == ["part", "whole"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (("sampling.model=virtual", "prompt.sensor=ink"), "a diffusion model is needed"),
+        (("prompt.sensr=ink",), "did you mean sensor"),
+    ],
+)
+def test_orders_that_cannot_be_followed(overrides, line, prints):
+    with pytest.raises(UserError, match=line):
+        run(prints, "restyle", "out", *overrides)
+
+
+def test_names_that_fall_together_are_refused(prints, bundle):  # noqa: F811
+    Image.open(prints / "whole.png").save(prints / "whole.bmp")
+    with pytest.raises(UserError, match=r"would both be written as whole\.png"):
+        run(prints, "restyle", "out", model=bundle)
+
+
+def test_the_command_names_its_verbs():
+    command = [sys.executable, "-m", "fpsynth", "edit", "sharpen", "x.png", "-o", "out"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "restyle, refine, complete" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("verb", "least"), [("restyle", 0.8), ("refine", 0.85)])
+def test_the_bundled_model_keeps_the_ridges_of_a_print(verb, least, prints):
+    run(prints, verb, "out", "prompt.sensor=optical")
+    before, after = (
+        extract(chosen(), grey(path), 500) for path in (prints / "whole.png", prints.parent / "out" / "whole.png")
+    )
+    truth = [Minutia(m.x, m.y, m.angle, "ending") for m in before if m.reliability > 0.3]
+    assert compare(truth, after).recall > least
