@@ -1,4 +1,4 @@
-"""Prints edited by a tiny untrained model (what is kept, recorded and refused), and by the bundled one (what is seen)."""
+"""Prints edited by a tiny untrained model (what is kept, recorded, refused), and by the bundled one (what is seen)."""
 
 import json
 import subprocess

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from fpsynth.errors import UserError
 from fpsynth.extractor import chosen, extract
 from fpsynth.extractor.own import ridge_wave
-from fpsynth.extractor.ridges import at_500, foreground
+from fpsynth.extractor.ridges import at_500, foreground, stated_ppi
 from fpsynth.impression import CaptureSettings, Impression
 from fpsynth.minutiae import Minutia
 
@@ -57,11 +57,9 @@ def read_picture(path: Path, ppi: float) -> Picture:
     """
     try:
         with Image.open(path) as opened:
-            said = float(opened.info.get("dpi", (0, 0))[0])
-            original = np.asarray(opened.convert("L"))
+            resolution, original = stated_ppi(opened) or ppi, np.asarray(opened.convert("L"))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise UserError(f"{path}: not an image that can be read") from None
-    resolution = said if said > 1 else ppi
     image = at_500(original, resolution)
     if not all(SMALLEST <= side <= LARGEST for side in image.shape):
         size = f"{image.shape[1]} x {image.shape[0]}"

@@ -2,13 +2,21 @@
 
 import cv2
 import numpy as np
+from PIL import Image
 
 WINDOW = 64
 STEP = 32
 SHORTEST, LONGEST = 4.0, 20.0
 """Ridge periods that are looked for, pixels at 500 ppi."""
+LEAST_PPI = 150
 EDGE = 11
 """Pixels by which the box of the local deviation widens a foreground (both sides together)."""
+
+
+def stated_ppi(picture: Image.Image) -> float | None:
+    """The resolution that an opened picture says, where a print can have it: 72 and 96 are a screen's."""
+    said = float(picture.info.get("dpi", (0, 0))[0])
+    return said if said >= LEAST_PPI else None
 
 
 def at_500(image: np.ndarray, ppi: float) -> np.ndarray:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fpsynth.errors import UserError
 from fpsynth.extractor.own import PERIOD, orientation, ridge_wave
-from fpsynth.extractor.ridges import at_500, block_periods, foreground
+from fpsynth.extractor.ridges import at_500, block_periods, foreground, stated_ppi
 from fpsynth.finger import MASTER_HEIGHT, MASTER_PPI, MASTER_WIDTH, Finger
 from fpsynth.finger.finger import HALF
 from fpsynth.finger.pattern import CORE
@@ -80,8 +80,7 @@ def laid_print(image: np.ndarray) -> tuple[Known, tuple[float, float]]:
 def _read(path: Path, ppi: float) -> np.ndarray:
     """The picture as grey levels (height, width) at 500 ppi, as it says or as `ppi` says, no larger than a master."""
     with Image.open(path) as image:
-        said = image.info.get("dpi", (ppi, ppi))[0]
-        grey = at_500(np.asarray(image.convert("L")), float(said) if said > 1 else ppi)
+        grey = at_500(np.asarray(image.convert("L")), stated_ppi(image) or ppi)
     top, left = (max(side - most, 0) // 2 for side, most in zip(grey.shape, (MASTER_HEIGHT, MASTER_WIDTH), strict=True))
     return np.ascontiguousarray(grey[top : top + MASTER_HEIGHT, left : left + MASTER_WIDTH])
 

@@ -7,11 +7,14 @@ import torch
 from diffusers import StableDiffusionControlNetPipeline, TCDScheduler
 from safetensors.torch import load_file
 
+from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
 from fpsynth.model_folder import own_sampler
 from fpsynth.training.denoiser import AdapterSettings, run_adapters, run_denoiser
+from fpsynth.training.denoiser.lessons import lessons_for
 from fpsynth.training.distill import DistillSettings, run_distill
+from fpsynth.training.distill.distill import DistillJob, pair, timing_of
 from tests.training.tiny import CROPS, QUIET, Cut, cut_at, denoiser_settings, loop
 
 STUDENT = Path("model") / "students" / "quick"
@@ -130,3 +133,20 @@ def test_a_teacher_that_misses_the_student_s_times_is_refused(home, bank, model,
     with pytest.raises(UserError, match=f"teacher_steps {teacher_steps} must divide 1000"):
         run_distill(settings, model, bank, tmp_path / "out", "cpu", QUIET)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_guided_teacher_answers_as_cfg_scale_samples(bank, model):
+    loaded, settings = load_model(model, "cpu", dtype=torch.float32), distill_of(model, loop(1), guidance=2.0)
+    lessons = lessons_for(loaded, settings, bank, "cpu", QUIET.note)
+    timing, (student, teacher) = timing_of(settings, loaded.schedule), pair(loaded, settings, "cpu")
+    teaching = settings.how.begin(loaded.codec.channels)
+    batch, noise, _ = lessons.draw(0)
+    answers = {}
+    for guidance in (1.0, 2.0):
+        lesson = DistillJob(student, teacher, lessons, timing, teaching, guidance=guidance).lesson(0)
+        t = lesson.t[0]
+        z = loaded.schedule.noisy(batch.latents, noise, t)
+        answers[guidance] = lesson.teacher(z, t, lesson.control(z, t))
+        expected = predictor(teacher, batch.conditions, guidance)(z, t)
+        assert torch.allclose(answers[guidance], expected, atol=1e-4)
+    assert not torch.allclose(answers[1.0], answers[2.0], atol=1e-3)

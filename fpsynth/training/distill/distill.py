@@ -13,6 +13,7 @@ from torch import Tensor
 from fpsynth.console import Console
 from fpsynth.diffusion.bundle import forget_origins
 from fpsynth.diffusion.denoiser import Denoiser, Told
+from fpsynth.diffusion.denoiser.guidance import ask
 from fpsynth.diffusion.model import Model, load_model
 from fpsynth.diffusion.samplers import sampler_of
 from fpsynth.diffusion.schedule import Schedule
@@ -39,6 +40,9 @@ class DistillSettings(BaseModel):
     name: str = Field(default="default", pattern=r"^[A-Za-z0-9_-]+$")
     method: Annotated[SerializeAsAny[BaseModel], kind_of(lambda: METHODS)] = PhasedSettings()
     steps: PositiveInt = Field(default=4, le=50, description="that the student is meant for")
+    guidance: float = Field(
+        default=1.0, ge=1, le=20, description="by the words (cfg_scale) of the teacher, which the student takes on"
+    )
     teacher_steps: PositiveInt = Field(default=50, description="the teacher's, must divide the model's 1000 times")
     rank: NonNegativeInt = 0
     crops: CropSettings = CropSettings()
@@ -62,8 +66,10 @@ class DistillJob:
         timing: tuple[Tensor, int],
         teaching: Teaching,
         preview: Preview | None = None,
+        guidance: float = 1.0,
     ) -> None:
-        """timing: the times at which the student will be sampled, and the teacher's stride."""
+        """timing: the times at which the student will be sampled, and the teacher's stride; guidance: the teacher's."""
+        self._guidance = guidance
         self._student, self._teacher, self._lessons = student, teacher, lessons
         self._starts, self._stride = timing
         self._teaching, self._preview = teaching, preview
@@ -82,9 +88,10 @@ class DistillJob:
         t = times[torch.randint(len(times), (len(noise),), generator=generator)]
         with torch.no_grad():
             told = self._teacher.tell(batch.conditions)
+            blank = self._teacher.tell(batch.conditions.unguided()) if self._guidance != 1 else None
         return Lesson(
             student=partial(self._student.predict, told),
-            teacher=partial(self._teacher.predict, told),
+            teacher=partial(self._taught, told, blank),
             control=partial(_control, self._teacher, told),
             schedule=self._lessons.schedule,
             stride=self._stride,
@@ -93,6 +100,14 @@ class DistillJob:
             noise=noise.to(device),
             t=t.to(device),
         )
+
+    def _taught(self, told: Told, blank: Told | None, z: Tensor, t: Tensor, control: Any) -> Tensor:
+        """The teacher's answer, guided by its words (Meng et al., "On distillation of guided diffusion models", 2023)."""
+        answer = self._teacher.predict(told, z, t, control)
+        if blank is None:
+            return answer
+        without = ask(self._teacher, blank, z, t)
+        return without + self._guidance * (answer - without)
 
     def grid(self) -> Tensor | None:
         """Pictures, where there is a preview."""
@@ -114,7 +129,7 @@ def run_distill(
     student, teacher = pair(model, settings, device)
     preview = Preview(lessons, model.codec, settings.how.sampler, settings.steps)
     teaching = settings.how.begin(model.codec.channels)
-    job = DistillJob(student, teacher, lessons, timing, teaching, preview)
+    job = DistillJob(student, teacher, lessons, timing, teaching, preview, settings.guidance)
     fit(job, settings.loop, out, device, console)
     shutil.copytree(model_path, out / "model", dirs_exist_ok=True)
     write_student(student_folder(out / "model", settings.name), settings, student, model.schedule)
