@@ -102,7 +102,7 @@ class DistillJob:
         )
 
     def _taught(self, told: Told, blank: Told | None, z: Tensor, t: Tensor, control: Any) -> Tensor:
-        """The teacher's answer, guided by its words (Meng et al., "On distillation of guided diffusion models", 2023)."""
+        """The teacher's answer, guided by its words (Meng et al., On distillation of guided diffusion models, 2023)."""
         answer = self._teacher.predict(told, z, t, control)
         if blank is None:
             return answer
