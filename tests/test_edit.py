@@ -105,6 +105,10 @@ def test_what_cannot_be_edited_is_named_and_the_rest_is_done(prints, bundle, cap
     [
         (("sampling.model=virtual", "prompt.sensor=ink"), "a diffusion model is needed"),
         (("prompt.sensr=ink",), "did you mean sensor"),
+        (
+            ("sampling.guide={sensor: 2}", "sampling.student=none", "sampling.steps=12", "prompt.sensor=ink"),
+            "sampling.guide",
+        ),
     ],
 )
 def test_orders_that_cannot_be_followed(overrides, line, prints):
@@ -116,6 +120,11 @@ def test_names_that_fall_together_are_refused(prints, bundle):  # noqa: F811
     Image.open(prints / "whole.png").save(prints / "whole.bmp")
     with pytest.raises(UserError, match=r"would both be written as whole\.png"):
         run(prints, "restyle", "out", model=bundle)
+
+
+def test_originals_are_never_written_over(prints, bundle):  # noqa: F811
+    with pytest.raises(UserError, match="holds the originals"):
+        run(prints, "restyle", "prints", model=bundle)
 
 
 def test_the_command_names_its_verbs():

@@ -21,6 +21,8 @@ def edit(order: Order, console: Console) -> bool:
     Raises UserError for an order that cannot be followed.
     """
     paths = pictures_of(order.images)
+    if any(path.parent.resolve() == order.out.resolve() for path in paths):
+        raise UserError(f"{order.out} holds the originals; choose another folder for the edited prints")
     loaded = _recipe(order)
     with alone(order.out):
         studio = Studio(order, loaded)
@@ -58,20 +60,23 @@ def _within(folder: Path, endings: set[str]) -> list[Path]:
 
 
 def _recipe(order: Order) -> LoadedRecipe:
-    """The recipe that says the words and how to sample. Raises UserError where it has no model."""
+    """The recipe that says the words and how to sample. Raises UserError for what edit does not do."""
     loaded = load_recipe(order.recipe or bundled_recipes()["edit"], order.overrides)
     if loaded.model is None:
         raise UserError("sampling.model: virtual draws no picture; a diffusion model is needed")
+    for key, said in (("sampling.guide", loaded.recipe.sampling.guide), ("style.context", loaded.recipe.style.context)):
+        if said:
+            raise UserError(f"{key}: edit does not know it")
     return loaded
 
 
-def _batches(studio: "Studio", todo: Sequence[Path], faults: dict[str, str]) -> Iterator[list[Task]]:
+def _batches(studio: Studio, todo: Sequence[Path], faults: dict[str, str]) -> Iterator[list[Task]]:
     """Tasks of one size together; what is wrong with the other pictures goes into faults."""
     for _, alike in groupby(_tasks(studio, todo, faults), key=lambda task: task.picture.image.shape):
         yield from batches(alike, studio.batch)
 
 
-def _tasks(studio: "Studio", todo: Sequence[Path], faults: dict[str, str]) -> Iterator[Task]:
+def _tasks(studio: Studio, todo: Sequence[Path], faults: dict[str, str]) -> Iterator[Task]:
     for path in todo:
         try:
             yield studio.task(path)
