@@ -24,6 +24,7 @@ from fpsynth.finger.stretch import stretched
 from fpsynth.minutiae import Minutia
 
 USUAL = Layout((), (), 0.8, 0.3, 0.0)
+"""An arch: what any fingertip's ridges are like near its outline and its crease."""
 APART, FAITH = 32, 0.01
 """Master pixels between the points at which a usual fingertip's flow is looked at, and its weight there."""
 ROUNDS = 32
