@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -169,7 +170,8 @@ def test_killed_and_run_again_is_the_same_bytes(made, tmp_path):
 def test_interrupted_leaves_only_whole_files(made, tmp_path, kind):
     out = tmp_path / "out"
     command = [PROGRAM, "generate", write(tmp_path), "-o", out]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are deaf to it
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     first_piece(run, out)
     run.send_signal(kind)
     _, err = run.communicate()
