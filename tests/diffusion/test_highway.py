@@ -54,3 +54,14 @@ def test_a_students_lora_leaves_the_highways_constants_alone():
     last = f"up_blocks.{len(made.up_blocks) - 1}.resnets.{len(made.up_blocks[-1].resnets) - 1}"
     assert f"{last}.conv2" in taught and f"{last}.conv_shortcut" not in taught
     assert any(name.endswith("conv_shortcut") for name in taught)
+
+
+def test_how_the_first_latent_differs_from_its_neighbours_is_at_hand():
+    made, _ = unet()
+    z = torch.randn(1, 64, 8, 8)
+    kernel = torch.full((1, 1, 3, 3), -1 / 8)
+    kernel[0, 0, 1, 1] = 1
+    difference = torch.nn.functional.conv2d(z[:, :1], kernel)[0, 0]
+    inside = made.conv_in(z)[0, :, 1:-1, 1:-1]
+    for sign in (1, -1):
+        assert min((channel - sign * difference).abs().max() for channel in inside) < 1e-5
