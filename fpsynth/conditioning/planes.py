@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fpsynth.errors import UserError
 from fpsynth.impression import Impression
+from fpsynth.sensor.touch import touch as press
 
 Plane = Callable[[Impression], Tensor]
 """An impression to a plane (H, W) float32 in [0, 1]."""
@@ -33,7 +34,12 @@ def load(impression: Impression) -> Tensor:
     return heavy.clamp(0, 1) * impression.contact
 
 
-PLANES: Final[dict[str, Plane]] = {"ridge": ridge, "contact": contact, "load": load}
+def touch(impression: Impression) -> Tensor:
+    """The share of each pixel that touches a usual surface: ridges with their breaks, bridges and pores."""
+    return press([impression]).area[0]
+
+
+PLANES: Final[dict[str, Plane]] = {"ridge": ridge, "contact": contact, "load": load, "touch": touch}
 
 
 def control_planes(impression: Impression, names: Sequence[str] | None = None) -> Tensor:

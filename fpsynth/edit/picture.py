@@ -109,6 +109,7 @@ def sketched(ridges: torch.Tensor, contact: torch.Tensor, minutiae: tuple[Minuti
         pressure=torch.full_like(ridges, 0.5),
         moisture=nothing,
         wear=nothing,
+        asperities=nothing,
         flow=torch.stack([x, y], -1).float(),
         master=(height, width),
         minutiae=minutiae,

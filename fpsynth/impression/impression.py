@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fpsynth.finger import Master
+from fpsynth.finger.fields import column
+from fpsynth.impression.asperities import Skin, asperities, load_of
 from fpsynth.impression.contact import CREASE_MM, Outline, depth_field, draw_outline, touch
 from fpsynth.impression.draws import Array, Draws, draws_for
 from fpsynth.impression.load import (
@@ -67,6 +69,7 @@ class Impression:
     minutiae    image pixels, only those in contact; quality says how legible each is
     singular    image pixels, only those in contact
     roughness   of the ridges, 1 being usual
+    asperities  the skin's unevenness; to be added to the ridges, scaled by roughness and more
     parameters  what was drawn (placement in mm, rotation in degrees, pressure...), for the dataset row
     """
 
@@ -77,6 +80,7 @@ class Impression:
     pressure: Tensor
     moisture: Tensor
     wear: Tensor
+    asperities: Tensor
     flow: Tensor
     master: tuple[int, int]
     minutiae: tuple[Minutia, ...]
@@ -85,6 +89,7 @@ class Impression:
     roughness: float = 1.0
 
 
+RIDGES_AND_LOAD = ("ridges", "pressure", "moisture")
 COARSE = 8
 """Image pixels between the points at which smooth fields are computed (linear between them: map error < 0.05 px)."""
 
@@ -127,8 +132,19 @@ def capture_all(
     each = [{name: plane[i] for name, plane in planes.items()} for i in range(len(fingers))]
     for one, held, asked, touched, own in zip(each, depth, settings, touches, draws, strict=True):
         one.update(moulded(one, held, MATERIALS[asked.material], own, touched.skin.pixel_mm))
+    uneven = _uneven(draws, touches, each, settings[0].ppi)
+    each = [{**one, "asperities": plane} for one, plane in zip(each, uneven, strict=True)]
     rows = zip(fingers, settings, touches, each, strict=True)
     return [_impression(f, s, touched, own) for f, s, touched, own in rows]
+
+
+def _uneven(
+    draws: Sequence[Draws], touches: Sequence[_Touch], each: Sequence[Mapping[str, Tensor]], ppi: int
+) -> Tensor:
+    """The asperities of a batch (B, H, W), under its final ridges, pressures and moistures."""
+    ridges, pressure, moisture = (torch.stack([one[name] for one in each]) for name in RIDGES_AND_LOAD)
+    roughness = column([touched.roughness for touched in touches], ridges.device)
+    return asperities(draws, Skin(ridges, load_of(pressure, moisture), roughness, ppi))
 
 
 def _impression(finger: Master, settings: CaptureSettings, touched: _Touch, planes: Mapping[str, Tensor]) -> Impression:

@@ -6,9 +6,9 @@ grain in every cell, sweat that bridges valleys in blots, and droplets outside t
 
 from torch import Tensor
 
-from fpsynth.sensor.chance import Chance
+from fpsynth.impression.chance import Chance
+from fpsynth.impression.fields import axes, blur, broad_blur, grain, line_noise, mottle, specks, white
 from fpsynth.sensor.device import Devices, Ranges
-from fpsynth.sensor.fields import axes, blur, broad_blur, grain, line_noise, mottle, specks, white
 from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fpsynth.finger.fields import column
-from fpsynth.sensor.chance import Chance
+from fpsynth.impression.chance import Chance
 
 Ranges = Mapping[str, tuple[float, float]]
 """Parameter name -> (lowest, highest) over the devices of a kind."""

@@ -8,7 +8,7 @@ from typing import cast
 from torch import Tensor
 
 from fpsynth.errors import UserError
-from fpsynth.sensor.chance import Chance
+from fpsynth.impression.chance import Chance
 from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.touch import Touch
 from fpsynth.slots import words_of

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fpsynth.finger.fields import column
-from fpsynth.sensor.chance import Chance
+from fpsynth.impression.chance import Chance
+from fpsynth.impression.fields import axes, blur, grain, mottle, white
 from fpsynth.sensor.device import Devices, Ranges
-from fpsynth.sensor.fields import axes, blur, grain, mottle, white
 from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
 

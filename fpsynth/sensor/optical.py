@@ -7,9 +7,9 @@ lens; two interlaced fields that comb the outline of a moving finger.
 import torch
 from torch import Tensor
 
-from fpsynth.sensor.chance import Chance
+from fpsynth.impression.chance import Chance
+from fpsynth.impression.fields import blur, broad_blur, mottle, specks, vignette, white
 from fpsynth.sensor.device import Devices, Ranges
-from fpsynth.sensor.fields import blur, broad_blur, mottle, specks, vignette, white
 from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
 

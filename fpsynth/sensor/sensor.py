@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fpsynth.errors import UserError
 from fpsynth.impression import Impression
-from fpsynth.sensor.chance import Chance
+from fpsynth.impression.chance import Chance
 from fpsynth.sensor.device import Device, Devices, draw_parameters
 from fpsynth.sensor.kind import kind_of
 from fpsynth.sensor.touch import touch
@@ -63,6 +63,6 @@ def render_all(
         which = [i for i, device in enumerate(devices) if device.sensor == sensor]
         own = Devices(tuple(devices[i] for i in which), first.device)
         chance = Chance.of([rngs[i] for i in which], first.device)
-        pressed = touch([impressions[i] for i in which], own.parameters, chance)
+        pressed = touch([impressions[i] for i in which], own.parameters)
         images[which] = kind_of(sensor).expose(pressed, own, chance).round().clamp(0, 255).to(torch.uint8)
     return images

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fpsynth.sensor.chance import Chance
+from fpsynth.impression.chance import Chance
+from fpsynth.impression.fields import blur, broad_blur, grain, line_noise, mottle, white
 from fpsynth.sensor.device import Devices, Ranges
-from fpsynth.sensor.fields import blur, broad_blur, grain, line_noise, mottle, white
 from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
 

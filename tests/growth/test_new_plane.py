@@ -27,14 +27,14 @@ def test_a_bank_holds_a_new_plane_and_batches_give_it_to_who_asks(tmp_path, monk
     monkeypatch.setattr("fpsynth.training.data.makers.CASES", CASES[:1])
     monkeypatch.setattr(render_chunk, "__defaults__", (SIZE, 8, "cpu"))
     bank = build_bank(tmp_path, BankSettings(images=8, workers=1), quiet)
-    assert bank.planes == ("ridge", "contact", "load", "minutiae")
+    assert bank.planes == ("ridge", "contact", "load", "touch", "minutiae")
     source = encode_bank(bank, Halving(), "cpu", quiet)
 
     def planes_of(*asked):
         return draw_batch(source, step_generator(0, 5), 4, 256, DropSettings(), asked or None).conditions.planes
 
-    four, three, one = planes_of(*bank.planes), planes_of("ridge", "contact", "load"), planes_of("minutiae")
-    assert four.shape == (4, 4, 256, 256) and torch.equal(planes_of(), four)
-    assert torch.equal(four[:, :3], three) and torch.equal(four[:, 3:], one)
+    five, three, one = planes_of(*bank.planes), planes_of("ridge", "contact", "load"), planes_of("minutiae")
+    assert five.shape == (4, 5, 256, 256) and torch.equal(planes_of(), five)
+    assert torch.equal(five[:, :3], three) and torch.equal(five[:, 4:], one)
     assert one.sum() > 10
     assert (one * three[:, 1:2])[one > 0].min() > 0.3, "minutiae lie where skin touches"

@@ -6,9 +6,9 @@ import torch
 
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, capture
+from fpsynth.impression.fields import blur
 from fpsynth.sensor import draw_device, render
 from fpsynth.sensor.device import Devices
-from fpsynth.sensor.fields import blur
 from fpsynth.sensor.latent import SURFACES, TECHNIQUES, bare
 from fpsynth.slots import clash, words_of
 

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from fpsynth.sensor.chance import Chance
+from fpsynth.impression.chance import Chance
+from fpsynth.impression.fields import white
 from fpsynth.sensor.device import Devices, Ranges
-from fpsynth.sensor.fields import white
 from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
 

@@ -1,4 +1,4 @@
-"""Random fields and filters on batches of image planes (B, height, width) float32, shared by the sensors."""
+"""Random fields and filters on batches of image planes (B, height, width) float32, shared by captures and sensors."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fpsynth.finger.fields import enlarged
-from fpsynth.sensor.chance import Chance
+from fpsynth.impression.chance import Chance
 
 BROAD = 8
 """Broad filters work on means over this many pixels squared."""

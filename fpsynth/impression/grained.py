@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fpsynth.finger.fields import frequencies
-from fpsynth.sensor.chance import Chance
-from fpsynth.sensor.fields import blur, resize
+from fpsynth.impression.chance import Chance
+from fpsynth.impression.fields import blur, resize
 
 BEARINGS = 8
 HALF = 2

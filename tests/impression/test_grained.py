@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from fpsynth.sensor.chance import Chance
-from fpsynth.sensor.grained import flow, grained
+from fpsynth.impression.chance import Chance
+from fpsynth.impression.grained import flow, grained
 
 
 def _ridges(angle: float, size: int = 192) -> Tensor:
