@@ -15,6 +15,7 @@ from pathlib import Path
 from knobs.context import context
 from knobs.guidance import guidance
 from knobs.page import write
+from knobs.rows import rows
 from knobs.sampling import control_scale, shared_noise, steps, variation
 from knobs.sets import Bench, Knob
 from knobs.style import style
@@ -24,6 +25,7 @@ from fpsynth.errors import UserError
 from fpsynth.model_folder import default_model
 
 KNOBS: dict[str, Callable[[Bench], Iterator[Knob]]] = {
+    "rows": rows,
     "words": words,
     "style": style,
     "guidance": guidance,

@@ -15,10 +15,15 @@ from fpsynth.extractor.own import ridge_wave
 from fpsynth.extractor.ridges import at_500, foreground, stated_ppi
 from fpsynth.impression import CaptureSettings, Impression
 from fpsynth.minutiae import Minutia
+from fpsynth.sensor.touch import USUAL
 
 MASTER_PPI = 500
 SMALLEST, LARGEST = 64, 4096
 """Pixels along a side of a picture at 500 ppi."""
+NEAR = 10.0
+"""Pixels: the surroundings in which ridges are dark, a little more than one of them."""
+FAINT, STRONG = 8.0, 1.6
+"""Grey levels that at least count as the spread of a print; spreads from the mean that at most do."""
 SOFT = 3.0
 """Pixels over which the edge of the contact fades."""
 
@@ -85,10 +90,21 @@ def _resized(plane: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def impression_of(picture: Picture) -> Impression:
-    """The picture as if it were a capture: its ridges, where they are, and nothing said of pressure and moisture."""
+    """The picture as if it were a capture: its ridges, its own breaks and bridges, of usual pressure and moisture."""
     wave, _ = ridge_wave(picture.image, picture.mask)
-    ridges = np.tanh(2 * wave / max(float(wave[picture.mask].std()), 1e-6))
-    return sketched(torch.from_numpy(ridges).float(), torch.from_numpy(contact_of(picture.mask)), picture.minutiae)
+    ridges = np.tanh(2 * wave / max(float(wave[picture.mask].std()), 1e-6)).astype(np.float32)
+    contact = contact_of(picture.mask)
+    uneven = (_relief(picture.image) - ridges) / USUAL["rough"] * contact
+    return sketched(*(torch.from_numpy(plane) for plane in (ridges, contact, uneven)), picture.minutiae)
+
+
+def _relief(image: np.ndarray) -> np.ndarray:
+    """(H, W) float32: how dark a print is beside its surroundings, about 1 on ridges and -1 in valleys."""
+    grey = image.astype(np.float32)
+    mean = cv2.GaussianBlur(grey, None, NEAR)
+    spread = np.sqrt(cv2.GaussianBlur((grey - mean) ** 2, None, NEAR))
+    dark: np.ndarray = np.clip((mean - grey) / np.maximum(spread, FAINT), -STRONG, STRONG)
+    return dark
 
 
 def contact_of(mask: np.ndarray) -> np.ndarray:
@@ -96,7 +112,9 @@ def contact_of(mask: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), SOFT)
 
 
-def sketched(ridges: torch.Tensor, contact: torch.Tensor, minutiae: tuple[Minutia, ...]) -> Impression:
+def sketched(
+    ridges: torch.Tensor, contact: torch.Tensor, asperities: torch.Tensor, minutiae: tuple[Minutia, ...]
+) -> Impression:
     """Ridges (H, W) in [-1, 1] and contact (H, W) in [0, 1] as an impression; its skin lies as the image does."""
     height, width = ridges.shape
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
@@ -109,7 +127,7 @@ def sketched(ridges: torch.Tensor, contact: torch.Tensor, minutiae: tuple[Minuti
         pressure=torch.full_like(ridges, 0.5),
         moisture=nothing,
         wear=nothing,
-        asperities=nothing,
+        asperities=asperities,
         flow=torch.stack([x, y], -1).float(),
         master=(height, width),
         minutiae=minutiae,
