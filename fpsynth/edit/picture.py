@@ -95,14 +95,14 @@ def impression_of(picture: Picture) -> Impression:
     ridges = np.tanh(2 * wave / max(float(wave[picture.mask].std()), 1e-6)).astype(np.float32)
     contact = contact_of(picture.mask)
     uneven = (_relief(picture.image) - ridges) / USUAL["rough"] * contact
-    return sketched(*(torch.from_numpy(plane) for plane in (ridges, contact, uneven)), picture.minutiae)
+    return sketched(ridges, contact, uneven, picture.minutiae)
 
 
 def _relief(image: np.ndarray) -> np.ndarray:
     """(H, W) float32: how dark a print is beside its surroundings, about 1 on ridges and -1 in valleys."""
     grey = image.astype(np.float32)
-    mean = cv2.GaussianBlur(grey, None, NEAR)
-    spread = np.sqrt(cv2.GaussianBlur((grey - mean) ** 2, None, NEAR))
+    mean = cv2.GaussianBlur(grey, (0, 0), NEAR)
+    spread = np.sqrt(cv2.GaussianBlur((grey - mean) ** 2, (0, 0), NEAR))
     dark: np.ndarray = np.clip((mean - grey) / np.maximum(spread, FAINT), -STRONG, STRONG)
     return dark
 
@@ -113,21 +113,21 @@ def contact_of(mask: np.ndarray) -> np.ndarray:
 
 
 def sketched(
-    ridges: torch.Tensor, contact: torch.Tensor, asperities: torch.Tensor, minutiae: tuple[Minutia, ...]
+    ridges: np.ndarray, contact: np.ndarray, asperities: np.ndarray, minutiae: tuple[Minutia, ...]
 ) -> Impression:
-    """Ridges (H, W) in [-1, 1] and contact (H, W) in [0, 1] as an impression; its skin lies as the image does."""
+    """Planes (H, W) float32 (see Impression) as an impression; its skin lies as the image does."""
     height, width = ridges.shape
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    nothing = torch.zeros_like(ridges)
+    nothing = torch.zeros(height, width)
     return Impression(
         settings=CaptureSettings(width=width, height=height),
-        ridges=ridges,
+        ridges=torch.from_numpy(ridges),
         detail=nothing,
-        contact=contact,
-        pressure=torch.full_like(ridges, 0.5),
+        contact=torch.from_numpy(contact),
+        pressure=torch.full_like(nothing, 0.5),
         moisture=nothing,
         wear=nothing,
-        asperities=asperities,
+        asperities=torch.from_numpy(asperities),
         flow=torch.stack([x, y], -1).float(),
         master=(height, width),
         minutiae=minutiae,

@@ -68,10 +68,10 @@ def complete(picture: Picture, strength: float, rng: np.random.Generator) -> Ske
     ridges = _seen(finger.ridges, picture.image.shape, dx, dy)
     there = [m._replace(x=m.x - dx, y=m.y - dy) for m in finger.minutiae]
     imagined = tuple(m for m in there if _on(contact, m) and not _on(picture.mask, m))
-    seen = impression_of(picture).asperities
+    seen = impression_of(picture).asperities.numpy()
     rim = np.ones((2 * SEAM + 1, 2 * SEAM + 1), np.uint8)
     return Sketch(
-        impression=sketched(ridges, torch.from_numpy(contact), seen, (*picture.minutiae, *imagined)),
+        impression=sketched(ridges.numpy(), contact, seen, (*picture.minutiae, *imagined)),
         kept=cv2.erode(picture.mask.astype(np.uint8), rim, borderValue=0) > 0,
         imagined=imagined,
     )
