@@ -104,7 +104,7 @@ def test_mistakes_get_one_line_and_leave_nothing(tmp_path, stage, recipe, change
     ("change", "told"),
     [
         ("model=nowhere", "nowhere: no model here"),
-        ("method=magic", "method: wants `kind`, one of phased, lcm"),
+        ("method=magic", "method: wants `kind`, one of phased, trajectory, lcm"),
         ("method={kind: phased, hubris: 1}", "method.hubris: unknown key"),
         ("name=../up", "name: "),
         ("loop.precision=fp16", "fp16 needs a CUDA device"),

@@ -6,6 +6,11 @@ from pydantic import BaseModel
 
 from fpsynth.training.distill.lcm import LcmSettings
 from fpsynth.training.distill.phased import PhasedSettings
+from fpsynth.training.distill.trajectory import TrajectorySettings
 
-METHODS: Final[dict[str, type[BaseModel]]] = {"phased": PhasedSettings, "lcm": LcmSettings}
+METHODS: Final[dict[str, type[BaseModel]]] = {
+    "phased": PhasedSettings,
+    "trajectory": TrajectorySettings,
+    "lcm": LcmSettings,
+}
 """kind -> its settings (see Method)."""
