@@ -56,12 +56,21 @@ def test_a_students_lora_leaves_the_highways_constants_alone():
     assert any(name.endswith("conv_shortcut") for name in taught)
 
 
-def test_how_the_first_latent_differs_from_its_neighbours_is_at_hand():
+@pytest.mark.parametrize("side", [3, 7])
+def test_how_the_first_latent_differs_from_its_neighbours_is_at_hand(side):
     made, _ = unet()
-    z = torch.randn(1, 64, 8, 8)
-    kernel = torch.full((1, 1, 3, 3), -1 / 8)
-    kernel[0, 0, 1, 1] = 1
+    z, reach = torch.randn(1, 64, 12, 12), side // 2
+    kernel = torch.full((1, 1, side, side), -1 / (side**2 - 1))
+    kernel[0, 0, reach, reach] = 1
     difference = torch.nn.functional.conv2d(z[:, :1], kernel)[0, 0]
-    inside = made.conv_in(z)[0, :, 1:-1, 1:-1]
+    inside = made.conv_in(z)[0, :, reach:-reach, reach:-reach]
     for sign in (1, -1):
         assert min((channel - sign * difference).abs().max() for channel in inside) < 1e-5
+
+
+def test_a_widened_network_is_read_again(tmp_path):
+    made, _ = unet()
+    made.save_pretrained(tmp_path)
+    again = type(made).from_pretrained(tmp_path)
+    assert again.conv_in.kernel_size == (7, 7)
+    assert all(torch.equal(a, b) for a, b in zip(made.parameters(), again.parameters(), strict=True))
