@@ -24,6 +24,7 @@ class Slot:
     leads    whether the phrase stands before the word "fingerprint", or in the list after it
     draw     which of an impression's draws chooses the word: append, never renumber; None: it belongs to the identity
     rare     people seldom fill it in, so training leaves it out half of the time
+    taught   words of these that nothing but a model which was taught them from prints knows
     only     sensor -> the words that it can have there; with other sensors the slot stays open; empty: any sensor
     """
 
@@ -33,6 +34,7 @@ class Slot:
     draw: int | None
     leads: bool = False
     rare: bool = False
+    taught: tuple[str, ...] = ()
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def allowed(self, word: str | None, sensor: str | None) -> str | None:
@@ -61,10 +63,11 @@ SLOTS: Final[dict[str, Slot]] = {
     ),
     "pattern": Slot(words=PATTERNS, part="finger", phrase="{}", draw=None),
     "sensor": Slot(
-        words=("optical", "capacitive", "thermal", "ink", "latent", "contactless"),
+        words=("optical", "capacitive", "thermal", "ink", "latent", "contactless", "own"),
         part="prompt",
         phrase="{} sensor",
         draw=1,
+        taught=("own",),
     ),
     "skin": Slot(words=("normal", "dry", "wet"), part="prompt", phrase="{} skin", draw=3),
     "pressure": Slot(words=("light", "normal", "firm"), part="prompt", phrase="{} pressure", draw=4, rare=True),
@@ -141,8 +144,8 @@ def liveness(words: Words) -> str:
 
 
 def words_of(slot: str) -> tuple[str, ...]:
-    """The vocabulary of a slot."""
-    return SLOTS[slot].words
+    """The vocabulary of a slot that needs no teaching: what can be drawn, rendered and said to any model."""
+    return tuple(word for word in SLOTS[slot].words if word not in SLOTS[slot].taught)
 
 
 def spoken_slots() -> dict[str, Slot]:

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from fpsynth.console import Console
-from fpsynth.edit.picture import read_picture
 from fpsynth.edit.run import edit
 from fpsynth.edit.studio import Order
 from fpsynth.errors import UserError
 from fpsynth.extractor import chosen, extract
 from fpsynth.extractor.match import compare
+from fpsynth.extractor.picture import read_picture
 from fpsynth.minutiae import Minutia
 from tests.diffusion.conftest import bundle  # noqa: F401
 from tests.prints import grid, planted

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from fpsynth.errors import UserError
-from fpsynth.slots import Slot, Words, spoken_slots
+from fpsynth.slots import Slot, Words, spoken_slots, words_of
 
 
 def prompt_text(words: Words, text: str | None = None) -> str:
@@ -47,9 +47,9 @@ def known_words(vocabulary: Mapping[str, Sequence[str]] | None = None) -> tuple[
 
     vocabulary: slot -> words, as a model knows them; None: the table's.
     """
-    slots = [slot for name, slot in spoken_slots().items() if vocabulary is None or name in vocabulary]
-    frame = ["a", *_frame(slots, leads=True), "fingerprint", *_frame(slots, leads=False), ","]
-    all_words = [slot.words for slot in slots] if vocabulary is None else vocabulary.values()
+    slots = {name: slot for name, slot in spoken_slots().items() if vocabulary is None or name in vocabulary}
+    frame = ["a", *_frame(slots.values(), leads=True), "fingerprint", *_frame(slots.values(), leads=False), ","]
+    all_words = [words_of(name) for name in slots] if vocabulary is None else vocabulary.values()
     said = [part for words in all_words for word in words for part in spoken(word).split()]
     return tuple(dict.fromkeys(word.lower() for word in frame + said))
 

@@ -10,7 +10,7 @@ from typing import Any
 from transformers import CLIPTokenizer
 
 from fpsynth.conditioning.prompt import known_words
-from fpsynth.slots import SLOTS
+from fpsynth.slots import words_of
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 END_OF_WORD = "</w>"
@@ -20,7 +20,7 @@ FIRST = ("quality", "acquisition", "pattern", "sensor", "skin", "pressure", "sur
 
 def build_tokenizer(length: int = 32) -> CLIPTokenizer:
     """The tokenizer of the bundled models; `length` is the model's longest prompt in tokens."""
-    first = known_words({slot: SLOTS[slot].words for slot in FIRST})
+    first = known_words({slot: words_of(slot) for slot in FIRST})
     vocabulary, merges = _vocabulary(first, (word for word in known_words() if word not in first))
     pairs: Any = merges  # the library's annotation knows merges as strings only
     tokenizer = CLIPTokenizer(

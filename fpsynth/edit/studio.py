@@ -23,8 +23,8 @@ from fpsynth.diffusion.bundle import check_bundle, digest
 from fpsynth.diffusion.canvas import Canvas
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import Request, Sampled, sample
-from fpsynth.edit.picture import MASTER_PPI, Picture, padded, read_picture
 from fpsynth.edit.verbs import VERBS, Sketch
+from fpsynth.extractor.picture import MASTER_PPI, Picture, padded, read_picture
 from fpsynth.files import write_bytes
 from fpsynth.making.model import sampling_settings
 from fpsynth.minutiae import Minutia

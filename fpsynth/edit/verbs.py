@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fpsynth.edit.picture import Picture, contact_of, impression_of, sketched
+from fpsynth.extractor.picture import Picture, contact_of, impression_of, sketched
 from fpsynth.finger import Finger, rebuild
 from fpsynth.impression import Impression
 from fpsynth.making.source import laid_print

@@ -1,6 +1,6 @@
 """What the schema's types cannot say of a recipe: files that must exist, and keys that must agree with each other."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from string import Formatter
 
@@ -93,6 +93,8 @@ def _layout(recipe: Recipe) -> Iterator[Finding]:
 
 def _prompt(recipe: Recipe) -> Iterator[Finding]:
     prompt, virtual = recipe.prompt, recipe.sampling.virtual
+    if virtual:
+        yield from _taught(recipe, {})
     if virtual and prompt.sensor is None:
         yield Finding(("prompt", "sensor"), "a virtual render needs a sensor")
     if virtual and prompt.text is not None:
@@ -113,6 +115,14 @@ def _prompt(recipe: Recipe) -> Iterator[Finding]:
             yield Finding(("prompt", "text"), f"unknown slot {{{slot}}}{hint}")
         elif getattr(prompt, slot, "") is None and not asked_words(recipe, slot):
             yield Finding(("prompt", "text"), f"asks for {{{slot}}}, but prompt.{slot} is null")
+
+
+def _taught(recipe: Recipe, known: Mapping[str, Collection[str]]) -> Iterator[Finding]:
+    """Words that have no meaning but for a model that was taught them."""
+    for name, slot in SLOTS.items():
+        for loc, asked in askings(recipe, name):
+            for word in sorted(set(slot.taught) & set(asked) - set(known.get(name, ()))):
+                yield Finding(loc, f"{word} is known only to a model that was adapted (fpsynth train adapt)")
 
 
 def _impossible(recipe: Recipe) -> Iterator[Finding]:
@@ -197,10 +207,11 @@ def _unseen(recipe: Recipe, known: Knows) -> Iterator[Finding]:
             yield Finding(("image", key), f"the model never saw images of {value} pixels a side", fatal=False)
     if known.ppi and image.ppi not in known.ppi:
         yield Finding(("image", "ppi"), f"the model never saw prints at {image.ppi} ppi", fatal=False)
+    yield from _taught(recipe, known.slots)
     for name, slot in SLOTS.items():
-        words = known.slots.get(name)
+        words = (*known.slots.get(name, ()), *slot.taught)
         for loc, asked in askings(recipe, name):
-            strange = [word for word in asked if known.slots and word not in (words or ())]
+            strange = [word for word in asked if known.slots and word not in words]
             if strange and slot.phrase:
                 yield Finding(loc, f"the model never saw {', '.join(strange)}", fatal=False)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from fpsynth.slots import SLOTS, words_of
+from fpsynth.slots import SLOTS
 from fpsynth.vocabulary import FINGERS
 
 ROUNDING = 1e-3
@@ -37,7 +37,7 @@ class OneOf:
     @property
     def words(self) -> Collection[str]:
         """The vocabulary."""
-        return words_of(self.of) if isinstance(self.of, str) else self.of
+        return SLOTS[self.of].words if isinstance(self.of, str) else self.of
 
     def __hash__(self) -> int:
         """Also of a table, which a dict is."""

@@ -90,7 +90,7 @@ def read_labels(row: Mapping[str, Any]) -> Labels:
     """The labels of a row of a store. Raises ValueError for a word that is not known; slots without one are open."""
     words = {slot: row["words"].get(slot) for slot in SLOTS}
     for slot, word in words.items():
-        if word is not None and word not in words_of(slot):
+        if word is not None and word not in SLOTS[slot].words:
             raise ValueError(f"{slot}: unknown word {word!r}")
     return Labels(int(row["identity"]), int(row["device"]), words)
 

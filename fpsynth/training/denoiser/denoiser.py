@@ -14,7 +14,7 @@ from fpsynth.diffusion.denoiser.unet import UnetSettings
 from fpsynth.diffusion.model import Model, save_model
 from fpsynth.diffusion.schedule import tangent_schedule
 from fpsynth.model_folder import PLANES, Knows
-from fpsynth.slots import SLOTS
+from fpsynth.slots import SLOTS, words_of
 from fpsynth.training.batches import CropSettings, DropSettings
 from fpsynth.training.data import SIZE, Bank, BankSettings
 from fpsynth.training.denoiser.job import DenoiserJob
@@ -81,5 +81,5 @@ def new_model(settings: DenoiserSettings) -> Model:
 
 def trained_on(planes: tuple[str, ...]) -> Knows:
     """What a model knows after it saw a bank."""
-    slots = {name: slot.words for name, slot in SLOTS.items()}
+    slots = {name: words_of(name) for name in SLOTS}
     return Knows(planes=planes, slots=slots, sides=(SIZE,), ppi=(500,))

@@ -13,7 +13,7 @@ from fpsynth.training.denoiser.lessons import Lessons
 from fpsynth.training.denoiser.preview import Preview
 from fpsynth.training.loop import Learner
 
-BLOCKS: Mapping[int, float] = {1: 4.0, 4: 8.0, 16: 8.0}
+BLOCKS: Mapping[int, float] = {1: 24.0, 4: 16.0, 16: 16.0}
 """Multiscale loss: the blocks' sides in latent pixels, and the weights of their means."""
 
 
