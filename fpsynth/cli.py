@@ -282,11 +282,13 @@ def edit(
 @app.command(
     epilog="Examples:\n\n"
     "fpsynth train autoencoder recipes/train/autoencoder.yaml -o runs/autoencoder\n\n"
-    "fpsynth train denoiser recipes/train/denoiser.yaml --device cuda --set loop.steps=20000"
+    "fpsynth train denoiser recipes/train/denoiser.yaml --device cuda --set loop.steps=20000\n\n"
+    "fpsynth train adapt train/adapt --data prints/ -o runs/own"
 )
 def train(
-    stage: Annotated[str, typer.Argument(help="bank, autoencoder, denoiser, adapters, embedding or reader")],
+    stage: Annotated[str, typer.Argument(help="bank, autoencoder, denoiser, adapters, embedding, reader or adapt")],
     recipe: RecipePath,
+    data: Annotated[Path | None, typer.Option("--data", help="adapt: the prints to learn from")] = None,
     out: RunFolder = None,
     set_: Overrides = None,
     device: DeviceName = "auto",
@@ -296,7 +298,8 @@ def train(
     """Train a stage of a model, the embedding or the reader. The same command again takes up a run that was cut off."""
     from fpsynth.training import run
 
-    order = run.Order(recipe=recipe, overrides=tuple(set_ or ()), out=out, device=device)
+    told = () if data is None else (f"data='{data}'",)
+    order = run.Order(recipe=recipe, overrides=(*(set_ or ()), *told), out=out, device=device)
     run.train(stage, order, _console(json, quiet))
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -61,7 +62,16 @@ def read_picture(path: Path, ppi: float) -> Picture:
     Raises UserError for what is no image, of a size that no print has, or without ridges.
     """
     try:
-        with Image.open(path) as opened:
+        content = path.read_bytes()
+    except OSError:
+        raise UserError(f"{path}: not an image that can be read") from None
+    return decoded_picture(content, path, ppi)
+
+
+def decoded_picture(content: bytes, path: Path, ppi: float) -> Picture:
+    """The same from an image file's content; path is its name."""
+    try:
+        with Image.open(BytesIO(content)) as opened:
             resolution, original = stated_ppi(opened) or ppi, np.asarray(opened.convert("L"))
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise UserError(f"{path}: not an image that can be read") from None

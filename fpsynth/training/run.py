@@ -18,6 +18,7 @@ from fpsynth.model_folder import default_model
 from fpsynth.recipe.bundled import find_recipe
 from fpsynth.recipe.document import Document, read_document
 from fpsynth.recipe.validate import validate
+from fpsynth.training.adapt import AdaptSettings, run_adapt, usable
 from fpsynth.training.autoencoder import AutoencoderSettings, run_autoencoder
 from fpsynth.training.data import Bank, BankSettings, build_bank, build_prints
 from fpsynth.training.denoiser import AdapterSettings, DenoiserSettings, run_adapters, run_denoiser
@@ -83,6 +84,12 @@ def _reader_stage(settings: ReaderSettings, out: Path, device: str, console: Con
     run_reader(settings, _prepare(settings, settings.bank, out, console), out, device, console)
 
 
+def _adapt_stage(settings: AdaptSettings, out: Path, device: str, console: Console) -> None:
+    check_bundle(settings.model or default_model())
+    held = usable(settings, console)
+    run_adapt(settings, held, _prepare(settings, settings.bank, out, console), out, device, console)
+
+
 STAGES: Final[Mapping[str, Stage]] = {
     "bank": Stage(BankSettings, _bank_stage),
     "autoencoder": Stage(AutoencoderSettings, _autoencoder_stage),
@@ -90,6 +97,7 @@ STAGES: Final[Mapping[str, Stage]] = {
     "adapters": Stage(AdapterSettings, _adapters_stage),
     "embedding": Stage(EmbeddingSettings, _embedding_stage),
     "reader": Stage(ReaderSettings, _reader_stage),
+    "adapt": Stage(AdaptSettings, _adapt_stage),
 }
 """In the order in which they are run; the embedding stands alone, the reader reads a model's latents."""
 

@@ -3,6 +3,7 @@
 Those are of every image, plain and mirrored (mirrored latents are not those of the mirror).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,17 +13,41 @@ from torch import Tensor
 from fpsynth.diffusion.codec import Codec
 from fpsynth.training.data.bank import CHUNK, SIZE, Bank, to_signed
 from fpsynth.training.data.description import Description, claim
+from fpsynth.training.data.mixture import Labels
 from fpsynth.training.data.store import Chunk, Columns, Say, Store
 
 HOLDS, LATENT = "latents", "latent"
 ENCODE_BATCH = 8
 
 
+class Images(Protocol):
+    """What batches ask of a bank."""
+
+    @property
+    def planes(self) -> tuple[str, ...]:
+        """The names of its control planes."""
+
+    @property
+    def labels(self) -> Sequence[Labels]:
+        """Of every image."""
+
+    def __len__(self) -> int: ...
+
+    def image(self, index: int) -> Tensor:
+        """uint8 (512, 512)."""
+
+    def planes_crop(self, index: int, top: int, left: int, size: int, names: Sequence[str] | None = None) -> Tensor:
+        """uint8 (P, size, size)."""
+
+    def partner(self, index: int, generator: torch.Generator) -> int:
+        """Another image of the same device, of another finger."""
+
+
 class LatentBank(Protocol):
     """Latents of a bank's images."""
 
     @property
-    def bank(self) -> Bank:
+    def bank(self) -> Images:
         """The images."""
 
     def crop(self, index: int, mirrored: bool, top: int, left: int, size: int) -> Tensor:

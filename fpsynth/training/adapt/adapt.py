@@ -1,0 +1,155 @@
+"""The adapt stage: a finished model learns one word more, from the user's prints, and forgets nothing over it."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
+from torch import nn
+
+from fpsynth.console import Console
+from fpsynth.diffusion.bundle import SHARD
+from fpsynth.diffusion.denoiser.unet import UnetDenoiser
+from fpsynth.diffusion.denoiser.unet.adapter import adapter_parameters, fix_biases, plain_unet
+from fpsynth.diffusion.denoiser.unet.lora import with_lora
+from fpsynth.diffusion.model import Model, load_model
+from fpsynth.errors import UserError
+from fpsynth.files import write_bytes
+from fpsynth.model_folder import default_model, knows, write_knows
+from fpsynth.training.adapt.mixed import MixedLatents
+from fpsynth.training.adapt.prints import WORD, Held, bank_of, read_prints
+from fpsynth.training.batches import CropSettings, DropSettings
+from fpsynth.training.data import Bank, BankSettings, encode_bank
+from fpsynth.training.denoiser.job import DenoiserJob
+from fpsynth.training.denoiser.lessons import freeze, lessons_for
+from fpsynth.training.denoiser.preview import Preview
+from fpsynth.training.loop import LoopSettings, choose_place, fast_group_norm, fit
+
+FEWEST = 10
+"""Prints from which a sensor can be learnt; of fewer, style images take over the look."""
+MANY = 2000
+"""Prints from which on all weights learn."""
+RANK = 16
+
+
+class AdaptSettings(BaseModel):
+    """A recipe of this stage."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: Literal["adapt"]
+    data: Path = Field(description="prints: a folder named FINGER_IMPRESSION, an image folder, Parquet")
+    ppi: PositiveFloat = Field(default=500, description="resolution of prints that do not say theirs")
+    bank: Path | BankSettings = Field(
+        default_factory=lambda: BankSettings(images=640), description="renders that keep the model from forgetting"
+    )
+    model: Path | None = Field(default=None, description="the model to begin with; null: the bundled one")
+    rank: NonNegativeInt | None = Field(
+        default=None,
+        description="0: all weights learn; else a LoRA of this rank; null: as many prints as there are say",
+    )
+    crops: CropSettings = CropSettings(sizes={256: 1.0})
+    drop: DropSettings = DropSettings()
+    loop: LoopSettings
+
+
+def run_adapt(
+    settings: AdaptSettings, held: Sequence[Held], bank: Bank, out: Path, device: str, console: Console
+) -> None:
+    """Train on prints (see usable), and write out/model/: a copy of the model that knows `prompt.sensor: own`."""
+    base = settings.model or default_model()
+    model = load_model(base, "cpu", dtype=torch.float32)
+    if not isinstance(model.denoiser, UnetDenoiser):
+        raise UserError(f"{base}: the adapt stage needs a U-Net")
+    own = _own_bank(held, out / "own", settings.loop.seed, console)
+    lessons = lessons_for(model, settings, bank, device, console.note)
+    lessons = replace(lessons, source=MixedLatents(encode_bank(own, model.codec, device, console.note), lessons.source))
+    rank = settings.rank if settings.rank is not None else (0 if len(held) >= MANY else RANK)
+    learning = _prepared(model.denoiser, rank, settings.loop, device)
+    fit(
+        DenoiserJob(model.denoiser, learning, lessons, Preview(lessons, model.codec)),
+        settings.loop,
+        out,
+        device,
+        console,
+    )
+    _write(base, out / "model", model, held)
+    console.note(f"model: {out / 'model'}; its recipes say `prompt: {{sensor: {WORD}}}`")
+
+
+def usable(settings: AdaptSettings, console: Console) -> Sequence[Held]:
+    """The prints that can be learnt from. Raises UserError where they are too few, or all of one finger."""
+    held = read_prints(settings.data, settings.ppi, console.note)
+    if len(held) < FEWEST:
+        text = f"{len(held)} prints can be used, and at least {FEWEST} are needed"
+        raise UserError(f"data: {text}; fewer can be named as style.images in a recipe")
+    if len({one.identity for one in held}) < 2:
+        raise UserError("data: all prints are of one finger, and what is its own would be taken for the sensor's")
+    return held
+
+
+def _own_bank(held: Sequence[Held], folder: Path, seed: int, console: Console) -> Bank:
+    """The bank of the prints, made anew where they are others than before."""
+    digest = hashlib.sha256(b"".join(hashlib.sha256(one.picture.image.tobytes()).digest() for one in held)).hexdigest()
+    mark = folder / "prints.sha256"
+    if mark.is_file() and mark.read_text() == digest:
+        return Bank(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    console.note(f"reading {len(held)} prints of {len({one.identity for one in held})} fingers")
+    own = bank_of(held, folder, seed)
+    write_bytes(mark, digest.encode())
+    return own
+
+
+def _prepared(denoiser: UnetDenoiser, rank: int, loop: LoopSettings, device: str) -> Mapping[str, nn.Module]:
+    """What learns: the U-Net or its LoRA, and the text encoder, which has a word to learn. All else is frozen."""
+    if rank:
+        with_lora(denoiser.unet, rank, loop.seed)
+    for parameter in adapter_parameters(denoiser.unet):
+        parameter.requires_grad_(False)
+    fix_biases(denoiser.unet)
+    fast_group_norm(denoiser.unet)
+    place = choose_place(loop.precision, device)
+    for module in (denoiser.controlnet, denoiser.image_encoder):
+        freeze(module, place)
+    return {"unet": denoiser.unet, "text_encoder": denoiser.text_encoder}
+
+
+def _write(base: Path, target: Path, model: Model, held: Sequence[Held]) -> None:
+    """The base with another U-Net and text encoder, and what it was made of in its card."""
+    denoiser: Any = model.denoiser
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(base, target, ignore=shutil.ignore_patterns("unet", "text_encoder"))
+    if hasattr(denoiser.unet, "peft_config"):
+        denoiser.unet.fuse_lora()
+        denoiser.unet.unload_lora()
+    for name, part in (("unet", plain_unet(denoiser.unet)), ("text_encoder", denoiser.text_encoder)):
+        part.half().save_pretrained(target / name, max_shard_size=SHARD)
+    known = knows(base)
+    sensors = tuple(dict.fromkeys([*known.slots.get("sensor", ()), WORD]))
+    write_knows(target, replace(known, slots={**known.slots, "sensor": sensors}))
+    (target / "README.md").write_text(_card(held), encoding="utf-8")
+
+
+def _card(held: Sequence[Held]) -> str:
+    fingers = len({one.identity for one in held})
+    return f"""---
+license: other
+library_name: diffusers
+tags: [fingerprint, biometrics, synthetic, controlnet, ip-adapter]
+---
+
+# A fingerprint model of one sensor
+
+A copy of a model of fpsynth that was adapted to {len(held)} prints of {fingers} fingers. Its prompts call their look
+`own sensor`. Say here whose prints they are, on which terms they were taken, and under which licence this model and
+what is made with it may be passed on.
+
+It was made to take over the look of a sensor and not anybody's finger. Whether it did is a matter of measuring:
+
+    fpsynth inspect DATASET --training PRINTS
+"""
