@@ -43,6 +43,7 @@ ROOMS = {
         "distill",
         "embedding",
         "reader",
+        "adapt",
         "run",
     ),
 }

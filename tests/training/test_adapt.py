@@ -80,10 +80,11 @@ def test_a_run_that_was_cut_ends_with_the_same_weights(prints, model, bank, tmp_
 def test_recipes_say_own_to_a_model_that_was_taught_it_and_to_no_other(prints, model, bank, tmp_path):
     after = adapted(prints, model, bank, loop(1), tmp_path / "run", rank=4)
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(f"identities: 1\nimpressions: 1\nprompt: {{sensor: own}}\nsampling: {{model: {after}, student: none}}\n")
+    said = "identities: 1\nimpressions: 1\nprompt: {sensor: own}\nsampling: "
+    recipe.write_text(said + f"{{model: {after}, student: none}}\n")
     assert load_recipe(recipe).recipe.prompt.sensor == {"own": 1.0}
     for other in ("virtual", str(default_model())):
-        recipe.write_text(f"identities: 1\nimpressions: 1\nprompt: {{sensor: own}}\nsampling: {{model: {other}}}\n")
+        recipe.write_text(said + f"{{model: {other}}}\n")
         with pytest.raises(UserError, match=r"recipe\.yaml:3:\d+: prompt\.sensor: own is known only to a model"):
             load_recipe(recipe)
 
