@@ -28,7 +28,7 @@ class ModelRenderer:
         check_size(self.recipe, self.model)
         course_of(self.model, self.settings)
         self.planes = self.model.denoiser.planes
-        self.guiding = guiding_of(self.model, device) if self.recipe.sampling.guide else None
+        self.guiding = guiding_of(self.model, device, folder) if self.recipe.sampling.guide else None
         self.styles = [Style(path.name, load_style(path)) for path in loaded.styles]
 
     def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:

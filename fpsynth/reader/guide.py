@@ -24,6 +24,10 @@ def angle_of(schedule: Schedule, t: Tensor) -> Tensor:
     return torch.atan2(s, a).flatten()
 
 
+OWN = "reader"
+"""Where a model directory holds a reader of its own."""
+
+
 @dataclass(frozen=True)
 class Guiding:
     """A reader at the codec and schedule of a model."""
@@ -66,11 +70,15 @@ class Towards:
         return self.strengths[slot] * (chosen * (wanted >= 0)).sum()
 
 
-def guiding_of(model: Model, device: str, folder: Path | None = None) -> Guiding:
-    """The reader in a folder, or the bundled one, at a model. Raises UserError where it cannot read its latents."""
-    reader = load_reader(folder, device)
+def guiding_of(model: Model, device: str, home: Path) -> Guiding:
+    """The reader in home/reader/, or the bundled one, at a model in the folder `home`.
+
+    Raises UserError where it cannot read the model's latents.
+    """
+    own = home / OWN
+    reader = load_reader(own if own.is_dir() else None, device)
     if reader.codec != model.codec.digest:
-        raise UserError(
-            "sampling.guide: the bundled reader learnt the latents of another model and cannot guide this one"
-        )
+        called = str(own) if own.is_dir() else "the bundled reader"
+        remedy = f"`fpsynth train reader` makes one, to be put into {own}"
+        raise UserError(f"sampling.guide: {called} learnt the latents of another model and cannot guide it; {remedy}")
     return Guiding(reader, model.codec, model.schedule)
