@@ -99,3 +99,9 @@ def test_a_reader_of_another_models_latents_is_refused(model, tmp_path):  # noqa
         guiding_of(model, "cpu", tmp_path)
     save_reader(tmp_path / "reader", replace(untrained(), codec=model.codec.digest))
     assert guiding_of(model, "cpu", tmp_path).reader.words == WORDS
+
+
+def test_a_codec_is_the_same_in_every_number_format(tmp_path):
+    KLCodec(tiny_autoencoder()).save(tmp_path)
+    formats = (torch.float32, torch.bfloat16, torch.float16)
+    assert len({load_codec(tmp_path, "cpu", dtype).digest for dtype in formats}) == 1
