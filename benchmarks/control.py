@@ -19,6 +19,7 @@ from knobs.rows import rows
 from knobs.sampling import control_scale, shared_noise, steps, variation
 from knobs.sets import Bench, Knob
 from knobs.style import style
+from knobs.swap import swap
 from knobs.words import words
 
 from fpsynth.errors import UserError
@@ -28,6 +29,7 @@ KNOBS: dict[str, Callable[[Bench], Iterator[Knob]]] = {
     "rows": rows,
     "words": words,
     "style": style,
+    "swap": swap,
     "guidance": guidance,
     "control_scale": control_scale,
     "shared_noise": shared_noise,
