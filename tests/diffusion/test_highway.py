@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from fpsynth.diffusion.denoiser.unet.adapter import plain_unet
 from fpsynth.diffusion.denoiser.unet.build import UnetSettings, build_unet
 from fpsynth.diffusion.denoiser.unet.highway import open_highway
 from fpsynth.diffusion.denoiser.unet.lora import with_lora
@@ -68,8 +69,9 @@ def test_how_the_first_latent_differs_from_its_neighbours_is_at_hand(side):
         assert min((channel - sign * difference).abs().max() for channel in inside) < 1e-5
 
 
-def test_a_widened_network_is_read_again(tmp_path):
+def test_a_widened_network_is_copied_and_read_again(tmp_path):
     made, _ = unet()
+    assert plain_unet(made).conv_in.kernel_size == (7, 7)
     made.save_pretrained(tmp_path)
     again = type(made).from_pretrained(tmp_path)
     assert again.conv_in.kernel_size == (7, 7)

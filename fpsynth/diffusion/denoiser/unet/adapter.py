@@ -87,7 +87,8 @@ def load_adapter(unet: UNet2DConditionModel, flat: Mapping[str, Tensor]) -> None
 
 def plain_unet(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     """A copy of a U-Net without its adapter."""
-    config = {key: value for key, value in unet.config.items() if key != "encoder_hid_dim_type"}
+    left_out = ("encoder_hid_dim_type", "_use_default_values")  # the second would undo what was set after the start
+    config = {key: value for key, value in unet.config.items() if key not in left_out}
     plain = UNet2DConditionModel.from_config(config)
     plain.load_state_dict(deepcopy(base_state(unet)))
     return plain
