@@ -303,7 +303,7 @@ def train(
     run.train(stage, order, _console(json, quiet))
 
 
-@app.command(epilog="Example:\n\nfpsynth distill recipes/distill/phased.yaml -o runs/student")
+@app.command(epilog="Example:\n\nfpsynth distill recipes/distill/trajectory.yaml -o runs/student")
 def distill(
     recipe: RecipePath,
     out: RunFolder = None,

@@ -12,7 +12,7 @@ from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import Request, Settings, sample
 from fpsynth.extractor.mindtct import available
 from fpsynth.flow import Order, generate
-from fpsynth.model_folder import PLANES, default_model
+from fpsynth.model_folder import default_model
 
 BUNDLE = default_model()
 MOST, LARGEST = 60e6, 15e6
@@ -39,7 +39,8 @@ def test_the_stock_pipeline_draws_with_it():
     )
     pipe.set_progress_bar_config(disable=True)
     ridges = 0.5 + 0.5 * torch.sin(torch.arange(128) * 2 * torch.pi / 9).expand(128, 128)
-    planes = torch.stack([ridges, torch.ones(128, 128), 0.5 * torch.ones(128, 128)])[None]
+    touch = torch.sigmoid(8 * (ridges - 0.5))
+    planes = torch.stack([ridges, touch, 0.5 * torch.ones(128, 128)])[None]
     drawn = pipe(
         "a good quality plain fingerprint, whorl, ink sensor",
         image=planes,
@@ -60,7 +61,7 @@ def test_a_batch_gives_what_each_image_gives_alone():
     model = load_model(BUNDLE, student="default")
     flow = torch.stack(torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="xy"), -1) + 200
     drawn = torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(1))
-    planes = dict(zip(PLANES, drawn, strict=True))
+    planes = dict(zip(model.denoiser.planes, drawn, strict=True))
     words = ("a good quality plain fingerprint, whorl, optical sensor", "a poor quality fingerprint, arch, ink sensor")
     asked = [
         Request(

@@ -41,7 +41,7 @@ def denoiser(home):
 
 def test_zero_style_is_the_base_model(denoiser, source):
     """An embedding of zeros must change nothing, whatever the adapter's weights are."""
-    batch = draw_batch(source, step_generator(0, 0), 2, 64, DropSettings(style=1.0))
+    batch = draw_batch(source, step_generator(0, 0), 2, 64, DropSettings(style=1.0), denoiser.planes)
     with torch.no_grad():
         for name, weight in denoiser.unet.named_parameters():
             if is_adapter(name) and weight.requires_grad:
@@ -57,7 +57,7 @@ def test_zero_style_is_the_base_model(denoiser, source):
 
 
 def test_dropped_control_silences_the_planes(denoiser, source):
-    batch = draw_batch(source, step_generator(0, 0), 4, 64, DropSettings(control=0.5))
+    batch = draw_batch(source, step_generator(0, 0), 4, 64, DropSettings(control=0.5), denoiser.planes)
     assert 0 < int(batch.conditions.heard.sum()) < 4
     with torch.no_grad():
         told = denoiser.tell(batch.conditions)

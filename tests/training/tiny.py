@@ -48,7 +48,7 @@ def cut_at(step):
 
 
 def wave_bank(folder) -> Bank:
-    """64 images of waves; the planes are the wave itself, the whole image in contact, an even load.
+    """64 images of waves; the planes are the wave itself, the whole image in contact, an even load, the wave again.
 
     Sensor "ink" prints it black on white, "optical" the other way round; the two devices of each differ in background.
     """
@@ -65,9 +65,9 @@ def waves():
         wave = (1 + np.sin((np.cos(angle) * x + np.sin(angle) * y) * 2 * np.pi / 9)) / 2
         seen = 1 - wave if device < 2 else wave
         images.append((40 + 30 * (device % 2) + 140 * seen).astype(np.uint8))
-        planes.append((255 * np.stack([wave, np.ones_like(wave), 0.5 * np.ones_like(wave)])).astype(np.uint8))
+        planes.append((255 * np.stack([wave, np.ones_like(wave), 0.5 * np.ones_like(wave), wave])).astype(np.uint8))
         labels.append(Labels(k % 16, device, WORDS | {"sensor": "ink" if device < 2 else "optical"}))
-    by_name = dict(zip(("ridge", "contact", "load"), torch.from_numpy(np.stack(planes, 1)), strict=True))
+    by_name = dict(zip(("ridge", "contact", "load", "touch"), torch.from_numpy(np.stack(planes, 1)), strict=True))
     return torch.from_numpy(np.stack(images)), by_name, labels
 
 
