@@ -166,7 +166,7 @@ def test_the_bundled_model_learns_the_scanner_and_forgets_nothing(tmp_path):
         [error(load_model(folder, dtype=torch.float32), known) for known in (others, bank)]
         for folder in (default_model(), tmp_path / "run" / "model")
     )
-    assert after[0] < 0.8 * before[0] and after[1] < 1.05 * before[1]
+    assert after[0] < 0.9 * before[0] and after[1] < 1.05 * before[1]
 
 
 TOLD = DropSettings(slot=0, rare_slot=0, prompt=0, control=0, style=1)
