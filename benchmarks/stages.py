@@ -22,11 +22,11 @@ from fpsynth.conditioning.planes import control_planes
 from fpsynth.dataset import DatasetSpec, DatasetWriter, Renderer, Row
 from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.model import Model, load_model
-from fpsynth.diffusion.sample import Request, Settings, conditions_of, course_of, noise_source, sample
+from fpsynth.diffusion.sample import Request, Settings, conditions_of, course_of, noise_of, noise_source, sample
 from fpsynth.extractor import chosen
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, Impression, capture
-from fpsynth.model_folder import PLANES, default_model
+from fpsynth.model_folder import default_model
 from fpsynth.sensor import draw_device, render
 
 
@@ -91,9 +91,10 @@ def measured(model: Model, batch: int, repeat: int) -> list[tuple[str, float]]:
     finger = make_finger(np.random.default_rng(1), "whorl")
     impression = capture(finger, CaptureSettings(), np.random.default_rng(2))
     device = draw_device("optical", np.random.default_rng(3))
-    settings = Settings(seed=0, shared_steps=2)
+    settings = Settings(seed=0, shared_steps=2, cfg_scale=1.5)
     prompt = "a good quality plain fingerprint, whorl, optical sensor"
-    told = Conditioning(planes=dict(zip(PLANES, control_planes(impression), strict=True)), prompt=prompt)
+    planes = model.denoiser.planes
+    told = Conditioning(planes=dict(zip(planes, control_planes(impression, planes), strict=True)), prompt=prompt)
     asked = Request(conditioning=told, flow=impression.flow, master=(704, 576), identity=0, impression=0)
     requests = [replace(asked, impression=i) for i in range(batch)]
     image = sample(model, settings, requests)[0].image
@@ -117,19 +118,18 @@ def measured(model: Model, batch: int, repeat: int) -> list[tuple[str, float]]:
         return [(name, seconds(work, repeat) / share) for name, (work, share) in stages.items()]
 
 
-def noise_of(model: Model, requests: list[Request]) -> torch.Tensor:
-    starts = torch.stack([noise_source(model, Settings(seed=0), request).start() for request in requests])
-    return starts.to(model.denoiser.device)
+def starts_of(model: Model, requests: list[Request]) -> torch.Tensor:
+    return noise_of(model, [noise_source(model, Settings(seed=0), request).start() for request in requests])
 
 
 def one_step(model: Model, settings: Settings, requests: list[Request]) -> Callable[[], object]:
-    predict = predictor(model.denoiser, conditions_of(model, settings, requests))
-    latents, time = noise_of(model, requests), course_of(model, settings).times[0]
+    predict = predictor(model.denoiser, conditions_of(model, settings, requests), settings.cfg_scale)
+    latents, time = starts_of(model, requests), course_of(model, settings).times[0]
     return lambda: predict(latents, time)
 
 
 def decoding(model: Model, requests: list[Request]) -> Callable[[], object]:
-    latents = noise_of(model, requests)
+    latents = starts_of(model, requests)
     return lambda: model.codec.decode(latents)
 
 
