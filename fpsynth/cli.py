@@ -298,7 +298,7 @@ def train(
     """Train a stage of a model, the embedding or the reader. The same command again takes up a run that was cut off."""
     from fpsynth.training import run
 
-    told = () if data is None else (f"data='{data}'",)
+    told = () if data is None else ("data='{}'".format(str(data).replace("'", "''")),)
     order = run.Order(recipe=recipe, overrides=(*(set_ or ()), *told), out=out, device=device)
     run.train(stage, order, _console(json, quiet))
 

@@ -1,5 +1,6 @@
 """A model is taught a sensor that nobody rendered before: a line scanner that is defined here."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,15 @@ def adapted(data, model, bank, plan, out, console=QUIET, **changes) -> Path:
     settings = settings_of(data, model, plan, **changes)
     run_adapt(settings, usable(settings, QUIET), bank, out, "cpu", console)
     return out / "model"
+
+
+def test_students_go_with_the_model(prints, model, bank, tmp_path):
+    """Also those with a U-Net of their own."""
+    base = tmp_path / "base"
+    shutil.copytree(model, base)
+    shutil.copytree(model / "unet", base / "students" / "quick" / "unet")
+    after = adapted(prints, base, bank, loop(1), tmp_path / "run", rank=4)
+    load_model(after, student="quick", dtype=torch.float32)
 
 
 @pytest.mark.parametrize("rank", [4, 0])

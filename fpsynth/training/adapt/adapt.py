@@ -50,7 +50,7 @@ class AdaptSettings(BaseModel):
     model: Path | None = Field(default=None, description="the model to begin with; null: the bundled one")
     rank: NonNegativeInt | None = Field(
         default=None,
-        description="0: all weights learn; else a LoRA of this rank; null: as many prints as there are say",
+        description="0: all weights learn; else a LoRA of this rank; null: chosen by the number of prints",
     )
     crops: CropSettings = CropSettings(sizes={256: 1.0})
     drop: DropSettings = DropSettings()
@@ -70,13 +70,8 @@ def run_adapt(
     lessons = replace(lessons, source=MixedLatents(encode_bank(own, model.codec, device, console.note), lessons.source))
     rank = settings.rank if settings.rank is not None else (0 if len(held) >= MANY else RANK)
     learning = _prepared(model.denoiser, rank, settings.loop, device)
-    fit(
-        DenoiserJob(model.denoiser, learning, lessons, Preview(lessons, model.codec)),
-        settings.loop,
-        out,
-        device,
-        console,
-    )
+    job = DenoiserJob(model.denoiser, learning, lessons, Preview(lessons, model.codec))
+    fit(job, settings.loop, out, device, console)
     _write(base, out / "model", model, held)
     console.note(f"model: {out / 'model'}; its recipes say `prompt: {{sensor: {WORD}}}`")
 
@@ -123,11 +118,12 @@ def _write(base: Path, target: Path, model: Model, held: Sequence[Held]) -> None
     """The base with another U-Net and text encoder, and what it was made of in its card."""
     denoiser: Any = model.denoiser
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(base, target, ignore=shutil.ignore_patterns("unet", "text_encoder"))
+    shutil.copytree(base, target)
     if hasattr(denoiser.unet, "peft_config"):
         denoiser.unet.fuse_lora()
         denoiser.unet.unload_lora()
     for name, part in (("unet", plain_unet(denoiser.unet)), ("text_encoder", denoiser.text_encoder)):
+        shutil.rmtree(target / name)
         part.half().save_pretrained(target / name, max_shard_size=SHARD)
     known = knows(base)
     sensors = tuple(dict.fromkeys([*known.slots.get("sensor", ()), WORD]))
