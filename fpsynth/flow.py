@@ -51,6 +51,7 @@ def generate(order: Order, console: Console) -> "Outcome":
     """
     from fpsynth.dataset import DatasetWriter
     from fpsynth.making.job import settle
+    from fpsynth.making.pace import remember
     from fpsynth.making.report import outcome, tell
     from fpsynth.making.screened import screened
 
@@ -65,19 +66,27 @@ def generate(order: Order, console: Console) -> "Outcome":
         maker = _maker(order, job, plan, writer, console)
         writer.prepare(order.overwrite, order.verify)
         missing = order.part.of_these(writer.missing()) if order.part else writer.missing()
+        began = time.monotonic()
         made = _make_shards(order, job, plan, maker, missing, console)
+        paced = time.monotonic() - began
         _finish(order, writer)
     result = outcome(writer, plan, made, time.monotonic() - start)
+    if not result.missing:
+        remember(plan, order.device, order.workers, made, paced, result.bytes)
     tell(result, console)
     return result
 
 
 def show_plan(order: Order, console: Console) -> None:
     """Print what generate would make."""
+    from fpsynth.making.pace import recall
     from fpsynth.making.plan_table import plan_table
 
     loaded = _read(order, console)
-    facts = summary(make_plan(loaded.recipe, len(loaded.styles)))
+    plan = make_plan(loaded.recipe, len(loaded.styles))
+    facts, pace = summary(plan), recall(loaded.recipe, order.device)
+    if pace:
+        facts |= {"bytes": round(pace.bytes * plan.images), "seconds": round(pace.time(plan, order.workers), 1)}
     console.result(facts, plan_table(facts), brief=str(facts["images"]))
 
 

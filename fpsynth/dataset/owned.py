@@ -14,14 +14,15 @@ from fpsynth.files import is_lock, leftovers
 
 def remove(root: Path, splits: Iterable[str]) -> None:
     """Remove a dataset with these splits, and nothing else. Raises OSError where a file cannot be; the manifest is
-    the last to go, so that the folder stays a dataset's until then."""
+    the last to go, after the folders too, so that the folder stays a dataset's until then."""
     stale = [path for path in leftovers(root) if not is_lock(path)]
-    files = [*owned(root, splits), *stale, root / PICTURE, root / "README.md", root / manifest.NAME]
+    files = [*owned(root, splits), *stale, root / PICTURE, root / "README.md"]
     for file in files:
         file.unlink(missing_ok=True)
     for folder in sorted({parent for file in files for parent in file.parents if root in parent.parents}, reverse=True):
         with suppress(OSError):
             folder.rmdir()
+    (root / manifest.NAME).unlink(missing_ok=True)
 
 
 def owned(root: Path, splits: Iterable[str]) -> Iterator[Path]:

@@ -13,6 +13,7 @@ import numpy as np
 from fpsynth.recipe.classes import class_shares
 from fpsynth.recipe.rules import order, ruled
 from fpsynth.recipe.schema import Recipe, shares_of
+from fpsynth.recipe.shards import ShardPlan, Shards, fingers_of, split_base
 from fpsynth.recipe.spread import SIDE, latin_square, pick, pick_or_none, spread
 from fpsynth.rng import Stream, generator
 from fpsynth.slots import SLOTS, Words
@@ -50,40 +51,22 @@ class RowPlan:
 
 
 @dataclass(frozen=True)
-class ShardPlan:
-    """Some impressions of some identities of one split. index counts over all splits."""
-
-    index: int
-    split: str
-    identities: tuple[int, ...]
-    impressions: range
-
-    @property
-    def images(self) -> int:
-        """How many rows the shard has."""
-        return len(self.identities) * len(self.impressions)
-
-
-@dataclass(frozen=True)
 class Plan:
-    """All shards; their rows are worked out where they are needed."""
+    """All shards; which identities are in one, and its rows, are worked out where they are needed."""
 
     recipe: Recipe
     styles: int
-    shards: tuple[ShardPlan, ...]
+    shards: Shards
 
     @property
     def images(self) -> int:
         """How many images there will be."""
-        return sum(shard.images for shard in self.shards)
+        return self.recipe.identities * self.recipe.impressions
 
     @property
     def splits(self) -> dict[str, int]:
         """The number of shards of each split that has any, in order."""
-        counts: dict[str, int] = {}
-        for shard in self.shards:
-            counts[shard.split] = counts.get(shard.split, 0) + 1
-        return counts
+        return self.shards.counts
 
     def rows(self, shard: ShardPlan) -> Iterator[RowPlan]:
         """The rows of a shard, identity by identity."""
@@ -95,46 +78,12 @@ class Plan:
 
 def make_plan(recipe: Recipe, styles: int = 0) -> Plan:
     """Unroll a recipe that has this many style images."""
-    members: dict[str, list[int]] = {split: [] for split in recipe.splits}
-    base = split_base(recipe)
-    for identity in range(recipe.identities):
-        members[_split(recipe, base, identity)].append(identity)
-    shards: list[ShardPlan] = []
-    for split, identities in members.items():
-        for group, impressions in _cut(identities, recipe.impressions, recipe.output.shard_images):
-            shards.append(ShardPlan(len(shards), split, group, impressions))
-    return Plan(recipe, styles, tuple(shards))
-
-
-def _cut(identities: list[int], impressions: int, largest: int) -> Iterator[tuple[tuple[int, ...], range]]:
-    """Whole identities, as many as fit in a shard; an identity that fits in none is cut into runs of impressions."""
-    if impressions <= largest:
-        each = largest // impressions
-        for start in range(0, len(identities), each):
-            yield tuple(identities[start : start + each]), range(impressions)
-        return
-    for identity in identities:
-        for start in range(0, impressions, largest):
-            yield (identity,), range(start, min(start + largest, impressions))
-
-
-def _subject(recipe: Recipe, identity: int) -> int:
-    return identity // 10 if recipe.finger.ten_fingers else identity
-
-
-def split_base(recipe: Recipe) -> np.ndarray:
-    """Where the splits' sequence starts."""
-    return generator(recipe.seed, Stream.SPLIT, 0).random(1)
+    return Plan(recipe, styles, Shards(recipe))
 
 
 def class_base(recipe: Recipe) -> np.ndarray:
     """Where the sequence of finger positions and pattern classes starts."""
     return generator(recipe.seed, Stream.SPLIT, 1).random(2)
-
-
-def _split(recipe: Recipe, base: np.ndarray, identity: int) -> str:
-    """All fingers of a subject are in one split."""
-    return pick(recipe.splits, spread(base, _subject(recipe, identity))[0])
 
 
 def plan_identity(recipe: Recipe, identity: int) -> IdentityPlan:
@@ -143,8 +92,8 @@ def plan_identity(recipe: Recipe, identity: int) -> IdentityPlan:
     where, which = spread(class_base(recipe), identity)
     position = identity % 10 + 1 if finger.ten_fingers else FINGERS.index(pick(finger.position, where))
     pattern = None if finger.read_later else pick(finger.pattern or class_shares(position), which)
-    split = _split(recipe, split_base(recipe), identity)
-    subject = _subject(recipe, identity)
+    subject = identity // fingers_of(recipe)
+    split = pick(recipe.splits, spread(split_base(recipe), subject)[0])
     return IdentityPlan(identity=identity, subject=subject, finger=position, pattern=pattern, split=split)
 
 

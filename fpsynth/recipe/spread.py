@@ -33,6 +33,12 @@ def spread(base: np.ndarray, index: int) -> np.ndarray:
     return draws
 
 
+def spread_each(base: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """(n, slots): as spread, of many items at once."""
+    draws: np.ndarray = (base + indices[:, None] * steps(len(base))) % 1.0
+    return draws
+
+
 def latin_square(rng: np.random.Generator) -> np.ndarray:
     """Draws in [0, 1) for 4 rows of 4 items."""
     rows, items, fine = rng.permuted(np.tile(np.arange(SIDE), (3, 1)), axis=1)
@@ -49,6 +55,16 @@ def pick(shares: Mapping[str, float], draw: float) -> str:
         if draw < reached:
             return word
     return max(shares, key=lambda word: shares[word])
+
+
+def pick_each(shares: Mapping[str, float], draws: np.ndarray) -> np.ndarray:
+    """As pick, of many draws at once: the words' places in the order of the shares."""
+    words = list(shares)
+    reached = np.cumsum(list(shares.values()))
+    found = np.searchsorted(reached, draws, "right")
+    largest = words.index(max(shares, key=lambda word: shares[word]))
+    picked: np.ndarray = np.where(found < len(words), found, largest)
+    return picked
 
 
 def pick_or_none(shares: Mapping[str, float] | None, draw: float) -> str | None:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, PositiveInt
 from torch import Tensor, nn
 
-from fpsynth.training.distill.method import Lesson
+from fpsynth.training.distill.method import Lesson, Space
 from fpsynth.training.loop import Learner
 
 
@@ -22,8 +22,8 @@ class AdversarialSettings(BaseModel):
     every: PositiveInt = 2
     sampler: ClassVar[str] = "tcd"
 
-    def begin(self, channels: int) -> "Adversarial":
-        return Adversarial(channels, self.every)
+    def begin(self, space: Space) -> "Adversarial":
+        return Adversarial(space.channels, self.every)
 
 
 class Adversarial:

@@ -13,22 +13,27 @@ import pytest
 from fpsynth.errors import UserError
 from fpsynth.extractor.mindtct import available
 from fpsynth.inspect.look import Options, inspect_path
+from fpsynth.inspect.measure.dataset import Depth, measure_dataset
+from fpsynth.inspect.report.pairs import best_non_mated, worst_mated
 from tests.inspect.population import build
 
 pytest.importorskip("matplotlib")
 
 
 class Links(HTMLParser):
-    """Everything that a browser would fetch, and whether the tags are in balance."""
+    """Everything that a browser would fetch, what pictures say, and whether the tags are in balance."""
 
     def __init__(self) -> None:
         super().__init__()
         self.links: list[str] = []
         self.open: list[str] = []
+        self.alts: list[str] = []
 
     def handle_starttag(self, tag, attrs):
         self.links += [value for name, value in attrs if name in ("src", "href")]
-        if tag not in ("meta", "link", "img"):
+        if tag == "img":
+            self.alts.append(dict(attrs)["alt"])
+        if tag not in ("meta", "link", "img", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -52,7 +57,21 @@ def test_report_is_self_contained(tmp_path: Path, judges: bool) -> None:
         and "equal error rate" in text
         and text.count("data:image/svg") >= (9 if judges else 5)
     )
+    assert len(page.alts) > 40 and all(page.alts), "pictures and charts say what they show"
+    assert "One finger, lowest scores" in text and "Two fingers, highest scores" in text
     assert len(text) < 5_000_000
+
+
+def test_the_pairs_that_are_shown_are_the_worst_ones(tmp_path: Path) -> None:
+    look = measure_dataset(build(tmp_path / "o", sidecars=()), Depth(judges=False, workers=1, cache=False))
+    assert look.scores is not None
+    low, high = worst_mated(look, 3), best_non_mated(look, 3)
+    assert low[0].score == look.scores.mated.min() and high[0].score == look.scores.non_mated.max()
+    assert all(pair.one.identity == pair.other.identity for pair in low)
+    assert all(pair.one.identity != pair.other.identity for pair in high)
+    assert len({pair.one.identity for pair in low}) == len(low), "one a finger"
+    assert [pair.score for pair in low] == sorted(pair.score for pair in low)
+    assert [pair.score for pair in high] == sorted((pair.score for pair in high), reverse=True)
 
 
 def test_report_names_our_own_extractor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,11 +1,15 @@
 """The plan: who and what is drawn from the seed alone, shares are kept, and shards hold whole identities."""
 
+import json
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from fpsynth.recipe import Recipe, make_plan
+from fpsynth.recipe.plan import plan_identity
 from fpsynth.recipe.summary import summary
 from fpsynth.slots import SLOTS
 from fpsynth.vocabulary import NATURAL_SHARES
@@ -214,6 +218,37 @@ def test_the_draws_are_those_of_every_dataset_ever_made():
         ("capacitive", "plain"),
         ("optical", "rolled"),
     ]
+
+
+def test_a_plan_of_a_hundred_million_identities_is_told_at_once(tmp_path):
+    """10 s and 200 MB: measured in a process of its own, without what the tests have loaded."""
+    code = (
+        "import json, resource, time\nstart = time.monotonic()\n"
+        "from fpsynth.recipe import Recipe, make_plan\nfrom fpsynth.recipe.summary import summary\n"
+        "recipe = Recipe.model_validate({'name': 'many', 'identities': 10**8, 'impressions': 4,"
+        " 'splits': {'train': 0.8, 'test': 0.2}})\nplan = make_plan(recipe)\nfacts = summary(plan)\n"
+        "last = plan.shards[-1]\n"
+        "print(json.dumps([facts, list(last.identities), time.monotonic() - start,"
+        " resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    facts, last, seconds, megabytes = json.loads(done.stdout)
+    assert facts["images"] == 4 * 10**8 == sum(split["images"] for split in facts["splits"].values())
+    assert facts["splits"]["test"]["images"] == pytest.approx(0.8e8, rel=1e-4)
+    assert last == sorted(last) and last[0] > 0.99e8 and last[-1] < 10**8
+    assert seconds < 30 and megabytes < 200
+
+
+def test_members_of_a_split_are_those_that_say_so_across_blocks(monkeypatch):
+    monkeypatch.setattr("fpsynth.recipe.shards.BLOCK", 7)
+    for ten in (False, True):
+        made = recipe(100, 3, 8, finger={"ten_fingers": ten})
+        plan = make_plan(made)
+        seen = [(row.identity, row.who.split) for row in rows(plan) if row.impression == 0]
+        assert sorted(who for who, _ in seen) == list(range(100))
+        assert all(plan_identity(made, who).split == split for who, split in seen)
+        assert plan.images == sum(shard.images for shard in plan.shards)
+        assert plan.splits == Counter(shard.split for shard in plan.shards)
 
 
 def test_the_summary_counts_the_rows():

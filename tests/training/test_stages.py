@@ -14,7 +14,7 @@ from fpsynth.model_folder import own_sampler
 from fpsynth.training.denoiser import AdapterSettings, run_adapters, run_denoiser
 from fpsynth.training.denoiser.lessons import lessons_for
 from fpsynth.training.distill import DistillSettings, run_distill
-from fpsynth.training.distill.distill import DistillJob, pair, timing_of
+from fpsynth.training.distill.distill import DistillJob, pair, space_of, timing_of
 from tests.training.tiny import CROPS, QUIET, Cut, cut_at, denoiser_settings, loop
 
 STUDENT = Path("model") / "students" / "quick"
@@ -34,10 +34,11 @@ def run(stage, home, bank, model, plan, out, console=QUIET):
     elif stage == "adapters":
         run_adapters(adapters_of(model, plan), bank, out, "cpu", console)
     else:
-        run_distill(distill_of(model, plan, rank=0 if stage == "distill" else 2), model, bank, out, "cpu", console)
+        rank, method = (2, "phased") if stage == "distill as LoRA" else (0, stage.removeprefix("distill "))
+        run_distill(distill_of(model, plan, rank=rank, method=method), model, bank, out, "cpu", console)
 
 
-@pytest.mark.parametrize("stage", ["denoiser", "adapters", "distill", "distill as LoRA"])
+@pytest.mark.parametrize("stage", ["denoiser", "adapters", "distill phased", "distill adversarial", "distill as LoRA"])
 def test_a_run_that_was_cut_ends_with_the_same_weights(home, bank, model, tmp_path, stage):
     run(stage, home, bank, model, loop(3, log_every=1), tmp_path / "whole")
     often = loop(3, log_every=1, checkpoint_minutes=1e-9)
@@ -73,7 +74,7 @@ def test_an_adapter_goes_on_learning(home, bank, model, tmp_path):
     assert changed == {key for key in before if not key.endswith("bias")}
 
 
-@pytest.mark.parametrize("method", ["phased", "trajectory", "lcm"])
+@pytest.mark.parametrize("method", ["phased", "trajectory", "adversarial", "lcm"])
 def test_a_student_with_weights_of_its_own_loads(home, bank, model, tmp_path, method):
     run_distill(distill_of(model, loop(3), method=method), model, bank, tmp_path, "cpu", QUIET)
     base = load_model(tmp_path / "model", dtype=torch.float32).denoiser.unet.state_dict()
@@ -140,11 +141,11 @@ def test_a_guided_teacher_answers_as_cfg_scale_samples(bank, model):
     loaded, settings = load_model(model, "cpu", dtype=torch.float32), distill_of(model, loop(1), guidance=2.0)
     lessons = lessons_for(loaded, settings, bank, "cpu", QUIET.note)
     timing, (student, teacher) = timing_of(settings, loaded.schedule), pair(loaded, settings, "cpu")
-    teaching = settings.how.begin(loaded.codec.channels)
+    teaching = settings.how.begin(space_of(loaded, lessons))
     batch, noise, _ = lessons.draw(0)
     answers = {}
     for guidance in (1.0, 2.0):
-        lesson = DistillJob(student, teacher, lessons, timing, teaching, guidance=guidance).lesson(0)
+        lesson = DistillJob(student, teacher, lessons, timing, teaching, loaded.codec, guidance=guidance).lesson(0)
         t = lesson.t[0]
         z = loaded.schedule.noisy(batch.latents, noise, t)
         answers[guidance] = lesson.teacher(z, t, lesson.control(z, t))

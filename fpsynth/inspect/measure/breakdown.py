@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpsynth.extractor import Tally
-from fpsynth.inspect.measure.matching import Scores, rates
+from fpsynth.inspect.measure.matching import Scores, rates, scores_where
 from fpsynth.inspect.measure.record import Record
 from fpsynth.slots import SLOTS
 
@@ -70,6 +70,4 @@ def _scores(slot: str, word: str, compared: Sequence[Record], scores: Scores | N
     """Mated and non-mated scores of which both images say the word; none where nothing was compared."""
     if scores is None:
         return np.empty(0), np.empty(0)
-    says = np.array([record.words.get(slot) == word for record in compared])
-    mated, non_mated = (says[pairs].all(axis=1) for pairs in (scores.pairs.mated, scores.pairs.non_mated))
-    return scores.mated[mated], scores.non_mated[non_mated]
+    return scores_where(np.array([record.words.get(slot) == word for record in compared]), scores)

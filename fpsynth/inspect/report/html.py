@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
@@ -14,14 +14,16 @@ from fpsynth.inspect.measure.dataset import Measured
 from fpsynth.inspect.measure.image import decode
 from fpsynth.inspect.measure.record import Record
 from fpsynth.inspect.report import charts
+from fpsynth.inspect.report.charts import Chart
 from fpsynth.inspect.report.drawing import EXTRA, FOUND, HIT, MISSED, TRUE, thumbnail, with_minutiae
+from fpsynth.inspect.report.pairs import best_non_mated, scores_of_word, worst_mated
 from fpsynth.inspect.report.section import Section
 from fpsynth.inspect.report.sections import EXTRACTORS, dataset_sections
 from fpsynth.inspect.report.sheet import items_at
 from fpsynth.inspect.report.terminal import fault_lines
 
-RANDOM, EXTREME, FINGERS, IMPRESSIONS = 15, 5, 4, 8
-"""Images in the sheets: at random, best and worst, fingers and how many impressions of each."""
+RANDOM, EXTREME, FINGERS, IMPRESSIONS, PAIRS = 15, 5, 4, 8, 3
+"""Images in the sheets: at random, best and worst, fingers and how many impressions of each; pairs that match oddly."""
 
 CSS = """
 :root { color-scheme: light }
@@ -41,6 +43,11 @@ p.sub { color: #5b6670; margin: 4px 0 24px }
 .grid .card { padding: 8px } .grid img { width: 100%; display: block }
 .sheet { display: grid; grid-template-columns: repeat(5, 1fr); gap: 10px }
 .sheet.finger { grid-template-columns: repeat(4, 1fr) }
+.sheet.pairs { grid-template-columns: repeat(3, 1fr) } .two { display: grid; grid-template-columns: 1fr 1fr; gap: 6px }
+label { cursor: zoom-in; display: block } label input { position: absolute; opacity: 0; pointer-events: none }
+label:focus-within img { outline: 2px solid #2563a8 }
+input:checked + img { position: fixed; inset: 0; z-index: 1; width: 100vw; height: 100vh; object-fit: contain;
+  background: rgb(29 37 45 / 92%); cursor: zoom-out }
 figure { margin: 0; background: #fff; border: 1px solid #dde3e8; border-radius: 6px; padding: 6px; overflow: hidden }
 figure img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block }
 figcaption { font-size: 12px; color: #5b6670; padding-top: 4px; overflow-wrap: anywhere }
@@ -82,7 +89,8 @@ def _body(look: Measured) -> Iterator[str]:
     if look.scores is not None:
         yield "<h2>Is each finger one finger, are different fingers different</h2>"
         matcher = "bozorth3" if look.judged else "cosine of the embedding"
-        yield _cards([charts.score_histogram(look.scores, matcher), charts.det(look.scores)])
+        yield _cards(_scores(look, matcher))
+        yield from _pairs(look)
     if shares := {name: told for name, told in look.figures.shares.items() if len(told.words) > 1}:
         yield "<h2>Shares</h2>" + _cards(charts.shares(column, told) for column, told in shares.items())
     if (reading := look.figures.reading) and any(told.agreement is not None for told in reading.slots.values()):
@@ -91,6 +99,32 @@ def _body(look: Measured) -> Iterator[str]:
     yield f'<h2>All figures</h2><div class="tables">{tables}</div>'
     if look.recipe:
         yield f'<h2>Recipe</h2><div class="card"><pre>{escape(_recipe_text(look))}</pre></div>'
+
+
+def _scores(look: Measured, matcher: str) -> Iterator[Chart]:
+    """The scores, the error trade-off of all, and of the words of each slot that says more than one."""
+    assert look.scores is not None
+    yield charts.score_histogram(look.scores, matcher)
+    yield charts.det(look.scores)
+    for slot, words in look.figures.words.items():
+        told = {word: scores_of_word(look, slot, word) for word, own in words.items() if own.eer is not None}
+        if len(told) > 1:
+            yield charts.det_of_words(slot, told)
+
+
+def _pairs(look: Measured) -> Iterator[str]:
+    """The comparisons that went worst."""
+    for title, pairs in (
+        ("One finger, lowest scores", worst_mated(look, PAIRS)),
+        ("Two fingers, highest scores", best_non_mated(look, PAIRS)),
+    ):
+        items = items_at(look, {(r.unit, r.number) for pair in pairs for r in (pair.one, pair.other)})
+        cells = []
+        for pair in pairs:
+            both = [_image(thumbnail(decode(items[r.unit, r.number].encoded)), r.name) for r in (pair.one, pair.other)]
+            caption = escape(f"{pair.one.name} and {pair.other.name}: {pair.score:.3g}")
+            cells.append(f'<figure><div class="two">{"".join(both)}</div><figcaption>{caption}</figcaption></figure>')
+        yield f'<h3>{title}</h3><div class="sheet pairs">{"".join(cells)}</div>'
 
 
 def _tiles(look: Measured) -> str:
@@ -190,19 +224,24 @@ def _caption(record: Record) -> str:
 
 
 def _cell(image: bytes, caption: str) -> str:
-    return f'<figure><img alt="" src="{_data(image, "jpeg")}"><figcaption>{escape(caption)}</figcaption></figure>'
+    return f"<figure>{_image(image, caption)}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _image(image: bytes, told: str) -> str:
+    """A print that a click makes large, without a script."""
+    return f'<label><input type="checkbox"><img alt="{escape(told)}" src="{_data(image, "jpeg")}"></label>'
 
 
 def _data(content: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{b64encode(content).decode()}"
 
 
-def _cards(pictures: Iterator[bytes] | list[bytes]) -> str:
-    cells = (f'<div class="card"><img alt="" src="{_data(svg, "svg+xml")}"></div>' for svg in pictures)
+def _cards(pictures: Iterable[Chart]) -> str:
+    cells = (f'<div class="card"><img alt="{escape(p.told)}" src="{_data(p.svg, "svg+xml")}"></div>' for p in pictures)
     return f'<div class="grid">{"".join(cells)}</div>'
 
 
-def _distributions(look: Measured) -> Iterator[bytes]:
+def _distributions(look: Measured) -> Iterator[Chart]:
     judged = [r.judged for r in look.records if r.judged is not None]
     deep = [r.deep for r in look.records if r.deep is not None]
     extractor = _extractor(look)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fpsynth.console import Console
 from fpsynth.diffusion.bundle import forget_origins
+from fpsynth.diffusion.codec import Codec
 from fpsynth.diffusion.denoiser import Denoiser, Told
 from fpsynth.diffusion.denoiser.guidance import ask
 from fpsynth.diffusion.model import Model, load_model
@@ -23,7 +24,7 @@ from fpsynth.training.batches import CropSettings, DropSettings
 from fpsynth.training.data import Bank, BankSettings
 from fpsynth.training.denoiser.lessons import Lessons, freeze, lessons_for
 from fpsynth.training.denoiser.preview import Preview
-from fpsynth.training.distill.method import Lesson, Teaching, teacher_times
+from fpsynth.training.distill.method import Lesson, Space, Teaching, teacher_times
 from fpsynth.training.distill.methods import METHODS
 from fpsynth.training.distill.phased import PhasedSettings
 from fpsynth.training.kinds import kind_of
@@ -65,11 +66,12 @@ class DistillJob:
         lessons: Lessons,
         timing: tuple[Tensor, int],
         teaching: Teaching,
+        codec: Codec,
         preview: Preview | None = None,
         guidance: float = 1.0,
     ) -> None:
         """timing: the times at which the student will be sampled, and the teacher's stride; guidance: the teacher's."""
-        self._guidance = guidance
+        self._guidance, self._codec = guidance, codec
         self._student, self._teacher, self._lessons = student, teacher, lessons
         self._starts, self._stride = timing
         self._teaching, self._preview = teaching, preview
@@ -99,6 +101,9 @@ class DistillJob:
             x0=batch.latents.to(device),
             noise=noise.to(device),
             t=t.to(device),
+            picture=self._codec.sketch,
+            planes=told.planes,
+            words=told.text.mean(1),
         )
 
     def _taught(self, told: Told, blank: Told | None, z: Tensor, t: Tensor, control: Any) -> Tensor:
@@ -128,8 +133,8 @@ def run_distill(
     lessons = lessons_for(model, settings, bank, device, console.note)
     student, teacher = pair(model, settings, device)
     preview = Preview(lessons, model.codec, settings.how.sampler, settings.steps)
-    teaching = settings.how.begin(model.codec.channels)
-    job = DistillJob(student, teacher, lessons, timing, teaching, preview, settings.guidance)
+    teaching = settings.how.begin(space_of(model, lessons))
+    job = DistillJob(student, teacher, lessons, timing, teaching, model.codec, preview, settings.guidance)
     fit(job, settings.loop, out, device, console)
     shutil.copytree(model_path, out / "model", dirs_exist_ok=True)
     write_student(student_folder(out / "model", settings.name), settings, student, model.schedule)
@@ -147,6 +152,13 @@ def timing_of(settings: DistillSettings, schedule: Schedule) -> tuple[Tensor, in
             f"the student's times, {', '.join(map(str, starts.tolist()))}; 50 and 100 suit most students"
         )
     return starts, stride
+
+
+@torch.no_grad()
+def space_of(model: Model, lessons: Lessons) -> Space:
+    """The sizes of what a method is given: of the words, what the model makes of some."""
+    told = model.denoiser.tell(lessons.draw(0)[0].conditions)
+    return Space(model.codec.channels, told.planes.shape[1], told.text.shape[-1])
 
 
 def pair(model: Model, settings: DistillSettings, device: str) -> tuple[Denoiser, Denoiser]:

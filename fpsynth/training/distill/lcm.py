@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, PositiveFloat
 from torch import Tensor
 
 from fpsynth.diffusion.samplers.lcm import consistent
-from fpsynth.training.distill.method import Lesson, pseudo_huber
+from fpsynth.training.distill.method import Lesson, Space, pseudo_huber
 from fpsynth.training.loop import Learner
 
 
@@ -22,7 +22,7 @@ class LcmSettings(BaseModel):
     huber: PositiveFloat = 0.01
     sampler: ClassVar[str] = "lcm"
 
-    def begin(self, channels: int) -> "Lcm":
+    def begin(self, space: Space) -> "Lcm":
         """The method at work."""
         return Lcm(self.huber)
 

@@ -16,6 +16,15 @@ Output = Callable[[Tensor, Tensor, Any], Tensor]
 """(z, t, control) -> the network's output, float32."""
 
 
+@dataclass(frozen=True)
+class Space:
+    """Sizes of what a method works with: channels of latents, number of control planes, width of the words."""
+
+    channels: int
+    planes: int
+    words: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lesson:
     """One step's material.
@@ -27,6 +36,8 @@ class Lesson:
     starts            (S,) the times at which the student will be sampled, falling, such as 999, 759, 499, 259
     x0, noise         clean latents and noise (B, C, h, w)
     t                 (B,) times, of teacher_times
+    picture           latents -> pixels (B, 1, H, W) in about [-1, 1]; gradients flow
+    planes, words     what both are told: (B, P, H, W), and (B, width) the mean of the words as they are encoded
     """
 
     student: Output
@@ -38,6 +49,9 @@ class Lesson:
     x0: Tensor
     noise: Tensor
     t: Tensor
+    picture: Callable[[Tensor], Tensor]
+    planes: Tensor
+    words: Tensor
 
 
 class Teaching(Protocol):
@@ -56,8 +70,8 @@ class Method(Protocol):
     sampler: ClassVar[str]
     """What the student is sampled with."""
 
-    def begin(self, channels: int) -> Teaching:
-        """Set to work on latents of so many channels."""
+    def begin(self, space: Space) -> Teaching:
+        """Set to work on material of these sizes."""
 
 
 def pseudo_huber(a: Tensor, b: Tensor, c: float) -> Tensor:

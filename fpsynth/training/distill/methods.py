@@ -4,6 +4,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from fpsynth.training.distill.adversarial import AdversarialSettings
 from fpsynth.training.distill.lcm import LcmSettings
 from fpsynth.training.distill.phased import PhasedSettings
 from fpsynth.training.distill.trajectory import TrajectorySettings
@@ -12,5 +13,6 @@ METHODS: Final[dict[str, type[BaseModel]]] = {
     "phased": PhasedSettings,
     "trajectory": TrajectorySettings,
     "lcm": LcmSettings,
+    "adversarial": AdversarialSettings,
 }
 """kind -> its settings (see Method)."""

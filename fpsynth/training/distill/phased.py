@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, PositiveFloat
 from torch import Tensor
 
-from fpsynth.training.distill.method import Lesson, pseudo_huber
+from fpsynth.training.distill.method import Lesson, Space, pseudo_huber
 from fpsynth.training.loop import Learner
 
 
@@ -24,7 +24,7 @@ class PhasedSettings(BaseModel):
     huber: PositiveFloat = 0.01
     sampler: ClassVar[str] = "tcd"
 
-    def begin(self, channels: int) -> "Phased":
+    def begin(self, space: Space) -> "Phased":
         """The method at work."""
         return Phased(self.huber)
 

@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from fpsynth.training.distill.method import Lesson, pseudo_huber
+from fpsynth.training.distill.method import Lesson, Space, pseudo_huber
 from fpsynth.training.distill.phased import phase_edge
 from fpsynth.training.loop import Learner
 
@@ -28,7 +28,7 @@ class TrajectorySettings(BaseModel):
     leap: PositiveInt = 3
     sampler: ClassVar[str] = "tcd"
 
-    def begin(self, channels: int) -> "Trajectory":
+    def begin(self, space: Space) -> "Trajectory":
         """The method at work."""
         return Trajectory(self.huber, self.leap)
 

@@ -1,0 +1,86 @@
+"""The adversarial method: what the critic sees, what it learns, and whom its verdict moves."""
+
+import pytest
+import torch
+
+from fpsynth.diffusion.model import load_model
+from fpsynth.diffusion.samplers import make_course, sampler_of
+from fpsynth.training.denoiser.lessons import lessons_for
+from fpsynth.training.distill import DistillSettings
+from fpsynth.training.distill.adversarial import AdversarialSettings, Critic, Shown, drawn
+from fpsynth.training.distill.distill import DistillJob, pair, space_of, timing_of
+from fpsynth.training.distill.method import Space
+from tests.training.tiny import CROPS, QUIET, loop
+
+
+@pytest.fixture(scope="module")
+def job(bank, model):
+    settings = DistillSettings(model=model, name="quick", crops=CROPS, loop=loop(9), method="adversarial", rank=2)
+    loaded = load_model(model, "cpu", dtype=torch.float32)
+    lessons = lessons_for(loaded, settings, bank, "cpu", QUIET.note)
+    student, teacher = pair(loaded, settings, "cpu")
+    teaching = settings.how.begin(space_of(loaded, lessons))
+    return DistillJob(student, teacher, lessons, timing_of(settings, loaded.schedule), teaching, loaded.codec), teaching
+
+
+def test_what_the_critic_sees_is_what_the_sampler_draws(job):
+    """Our tcd without noise of its own, which is tested against diffusers, from the lesson's noise on."""
+    lesson, tcd = job[0].lesson(0), sampler_of("tcd")
+    course = make_course("tcd", tcd, lesson.schedule, len(lesson.starts), eta=0.0)
+
+    def predict(z, t):
+        times = t.expand(len(z))
+        return lesson.student(z, times, lesson.control(z, times))
+
+    with torch.no_grad():
+        sampled = tcd.sample(predict, lesson.noise, lambda step: pytest.fail("eta 0 draws no noise"), course)
+        assert torch.allclose(drawn(lesson), sampled, atol=1e-3)
+
+
+def test_the_verdict_moves_the_student_alone_and_the_critic_moves_itself(job):
+    made, teaching = job
+    student, teacher = made._student.parts["network"], made._teacher.parts["network"]
+    made.loss(0, torch.device("cpu"), torch.float32)[0].backward()
+    assert any(p.grad is not None and p.grad.abs().max() > 0 for p in student.parameters())
+    assert all(p.grad is None for p in teacher.parameters())
+    for module in (student, teaching.critic):
+        module.zero_grad()
+    (critic,) = teaching.opponents(made.lesson)
+    critic.loss(0, torch.device("cpu"), torch.float32)[0].backward()
+    assert all(p.grad is not None for p in teaching.critic.parameters())
+    assert all(p.grad is None for p in student.parameters())
+
+
+def grain(seed: int) -> torch.Tensor:
+    """A grey area with the grain of a sensor: a hundredth of the range of grey."""
+    return 0.02 * torch.randn(4, 1, 64, 64, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("fault", ["no grain", "hatched"])
+def test_a_critic_learns_to_tell_faint_faults_of_texture(fault):
+    """Also on pictures that it has not seen."""
+    teaching = AdversarialSettings(penalty=0.01).begin(Space(channels=64, planes=3, words=8))
+    lines = 0.01 * (torch.arange(64) % 8 == 0).float()
+
+    def shown(seed: int) -> Shown:
+        faulty = torch.zeros(4, 1, 64, 64) if fault == "no grain" else grain(seed + 1) + lines
+        return Shown(grain(seed), faulty, torch.zeros(4, 3, 64, 64), torch.zeros(4, 8))
+
+    optimizer = torch.optim.Adam(teaching.critic.parameters(), 1e-3)
+    for step in range(100):
+        teaching.shown = shown(10 * step)
+        optimizer.zero_grad()
+        loss, _ = teaching._judge(step, torch.device("cpu"), torch.float32)
+        loss.backward()
+        optimizer.step()
+    teaching.shown = shown(5)
+    _, figures = teaching._judge(0, torch.device("cpu"), torch.float32)
+    assert figures["apart"] > 1
+
+
+def test_a_critic_hears_the_words():
+    torch.manual_seed(0)
+    critic, picture, planes = Critic(3, 8), torch.zeros(2, 1, 64, 64), torch.zeros(2, 3, 64, 64)
+    one, other = critic(picture, planes, torch.stack([torch.zeros(8), torch.ones(8)]))
+    assert one.shape == (1, 4, 4)
+    assert not torch.allclose(one, other)
