@@ -5,13 +5,15 @@ import re
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from fpsynth import __version__
-from fpsynth.console import Console, Table
+from fpsynth.console import Console, Table, bear_any_stream
 from fpsynth.errors import Unfinished, UserError
 from fpsynth.vocabulary import EDITS, EXPORTS
 
@@ -170,24 +172,25 @@ def inspect(
 ) -> None:
     """Look at a dataset, a recipe or a model."""
     from fpsynth.inspect.look import Options, inspect_path
+    from fpsynth.remote import fetched, shown
 
     console = _console(json, quiet)
-    options = Options(
-        judges=judges,
-        html=html,
-        sheet=sheet,
-        recipe=recipe,
-        against=against,
-        reference=reference,
-        training=training,
-        limit=limit,
-        ppi=ppi,
-        workers=workers,
-        cache=cache,
-    )
-    with console.watch() as progress:
-        look = inspect_path(path, options, progress)
-    console.result(look.figures, look, brief=str(path))
+    with ExitStack() as copies, console.watch() as progress:
+        options = Options(
+            judges=judges,
+            html=html,
+            sheet=sheet,
+            recipe=recipe,
+            against=against and copies.enter_context(fetched(against)),
+            reference=reference and copies.enter_context(fetched(reference)),
+            training=training and copies.enter_context(fetched(training)),
+            limit=limit,
+            ppi=ppi,
+            workers=workers,
+            cache=cache,
+        )
+        look = inspect_path(copies.enter_context(fetched(path)), options, progress)
+    console.result(look.figures | {"path": shown(path)}, look, brief=shown(path))
     raise typer.Exit(look.exit_code)
 
 
@@ -326,12 +329,23 @@ def _interrupt(signum: int, frame: object) -> NoReturn:
 def main() -> NoReturn:
     """Run the command line and end with its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    bear_any_stream()
     sys.exit(_exit_code())
+
+
+def _text_alone(arguments: Sequence[str]) -> None:
+    """Raise UserError for a name that is no text, in which no Parquet file can be opened."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{argument}: this name is no valid UTF-8; choose another one") from None
 
 
 def _exit_code() -> int:
     console = Console()
     try:
+        _text_alone(sys.argv)
         app(prog_name="fpsynth")
     except SystemExit as end:
         if end.code == INTERRUPTED:

@@ -1,11 +1,13 @@
 """Where everything that a person or a script reads goes out: results to stdout, progress and notes to stderr."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from typing import Any, Literal, Protocol
 
 Mode = Literal["human", "json", "quiet", "silent"]
@@ -13,6 +15,16 @@ PATIENCE = 15.0
 """Seconds without a line of progress, at most, where there is no terminal."""
 Watch = Callable[[str, int, int], None]
 """(what is done, how much of it, of how much)."""
+
+
+def bear_any_stream() -> None:
+    """Take streams as they come: closed ones swallow what is said, and names that are no text are written escaped."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @dataclass(frozen=True)
@@ -25,21 +37,27 @@ class Console:
     def note(self, text: str) -> None:
         """Something worth knowing, on stderr."""
         if self.mode in ("human", "json"):
-            print(plain(text), file=sys.stderr, flush=True)
+            self.error(text)
 
     def error(self, text: str) -> None:
-        """What went wrong, on stderr, in every mode."""
-        print(plain(text), file=sys.stderr, flush=True)
+        """What went wrong, on stderr, in every mode. Where it cannot be said, the work goes on."""
+        with suppress(OSError):
+            print(plain(text), file=sys.stderr, flush=True)
 
     def result(self, facts: Mapping[str, Any], shown: "Shown | None" = None, brief: str = "") -> None:
-        """What the command came to: a table for people, an object for scripts, a word when quiet."""
-        if self.mode == "json":
-            print(json.dumps(facts, ensure_ascii=False), flush=True)
-        elif self.mode == "quiet":
-            if brief:
+        """What the command came to: a table for people, an object for scripts, a word when quiet.
+
+        A reader that has gone away (`| head`) has read enough.
+        """
+        try:
+            if self.mode == "json":
+                print(json.dumps(facts, ensure_ascii=False), flush=True)
+            elif self.mode == "quiet" and brief:
                 print(brief, flush=True)
-        elif self.mode == "human" and shown is not None:
-            shown.show()
+            elif self.mode == "human" and shown is not None:
+                shown.show()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to be flushed goes there
 
     @contextmanager
     def progress(self, total: int, unit: str, done: int = 0) -> Iterator["Progress"]:
@@ -83,7 +101,10 @@ class Table:
         grid = Grid(title=Text(self.title), title_justify="left", show_header=False, box=None, pad_edge=False)
         for name, text in self.rows:
             grid.add_row(Text(name, style="bold"), Text(text))
-        Screen(file=sys.stdout, highlight=False).print(grid)
+        screen = Screen(file=sys.stdout, highlight=False)
+        with screen.capture() as shown:
+            screen.print(grid)
+        print(shown.get(), end="", flush=True)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fpsynth import work
 from fpsynth.console import Console
-from fpsynth.errors import Unfinished
+from fpsynth.errors import Unfinished, UserError
 from fpsynth.files import Busy
 from fpsynth.recipe import LoadedRecipe, Plan, load_recipe, make_plan
 from fpsynth.recipe.bundled import find_recipe
@@ -49,16 +49,31 @@ def generate(order: Order, console: Console) -> "Outcome":
 
     Raises UserError, before anything is written, for what a person can put right.
     """
-    from fpsynth.dataset import DatasetWriter
-    from fpsynth.making.job import settle
-    from fpsynth.making.pace import remember
-    from fpsynth.making.report import outcome, tell
-    from fpsynth.making.screened import screened
+    from fpsynth.making.report import tell
+    from fpsynth.remote import delivered, shown, url_of
 
     start = time.monotonic()
     loaded = _read(order, console)
+    target = order.out or Path("out") / loaded.recipe.name
+    if order.part and url_of(target):
+        raise UserError(f"{shown(target)}: parts of a run need a folder that all machines see")
+    with delivered(target) as root:
+        made = _generated(order, loaded, root, start, console)
+    result = replace(made, output=shown(target))
+    tell(result, console)
+    return result
+
+
+def _generated(order: Order, loaded: LoadedRecipe, root: Path, start: float, console: Console) -> "Outcome":
+    """The dataset in a folder of this machine."""
+    from fpsynth.dataset import DatasetWriter
+    from fpsynth.making.job import settle
+    from fpsynth.making.pace import remember
+    from fpsynth.making.report import outcome
+    from fpsynth.making.screened import screened
+
     plan = make_plan(loaded.recipe, len(loaded.styles))
-    job = settle(loaded, plan, order.out or Path("out") / loaded.recipe.name, order.device, order.batch)
+    job = settle(loaded, plan, root, order.device, order.batch)
     DatasetWriter(job.root, job.spec).any_missing(order.overwrite)
     job = screened(job, loaded.recipe.identities, console)
     writer = DatasetWriter(job.root, job.spec)
@@ -73,7 +88,6 @@ def generate(order: Order, console: Console) -> "Outcome":
     result = outcome(writer, plan, made, time.monotonic() - start)
     if not result.missing:
         remember(plan, order.device, order.workers, made, paced, result.bytes)
-    tell(result, console)
     return result
 
 

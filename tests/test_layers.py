@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "fpsynth"
 FLOW = (
-    ("errors", "vocabulary", "rng", "files", "device", "work", "minutiae"),
+    ("errors", "vocabulary", "rng", "files", "remote", "device", "work", "minutiae"),
     ("slots", "console", "model_folder"),
     ("recipe",),
     ("finger",),
@@ -50,7 +50,7 @@ ROOMS = {
 """Rooms of a folder, in their order: each imports only from itself and from those before it."""
 
 RANK = {name: rank for rank, names in enumerate(FLOW) for name in names}
-LIGHT = ("errors", "vocabulary", "rng", "files", "device", "work", "slots", "console", "model_folder")
+LIGHT = ("errors", "vocabulary", "rng", "files", "remote", "device", "work", "slots", "console", "model_folder")
 LIGHT += ("recipe", "flow", "cli")
 """Parts that --help and --dry-run load."""
 HEAVY = {"torch", "diffusers", "transformers", "cv2", "pyarrow", "datasets", "skimage", "PIL", "ray"}

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ class Studio:
 
     def task(self, path: Path) -> Task:
         """Raises UserError for a picture that cannot be edited."""
-        number = int(hashlib.sha256(path.name.encode()).hexdigest()[:6], 16)
+        number = int(hashlib.sha256(os.fsencode(path.name)).hexdigest()[:6], 16)
         picture = padded(read_picture(path, self.order.ppi), self.model.multiple)
         sketch = VERBS[self.order.verb](
             picture, self.order.strength, generator(self.recipe.seed, Stream.CAPTURE, number)

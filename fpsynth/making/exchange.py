@@ -17,36 +17,49 @@ from fpsynth.dataset.stored import row_of
 from fpsynth.dataset.verify import damages
 from fpsynth.errors import UserError
 from fpsynth.files import write_bytes
+from fpsynth.remote import delivered, fetched, shown
 from fpsynth.vocabulary import EXPORTS, FORMATS, FVC
 
 
 def verify_dataset(root: Path, console: Console) -> bool:
-    """Read all of a dataset and say what is damaged. False where anything is. Raises UserError for no dataset."""
-    total = len(manifest.shard_records(manifest.read(root) or {"shards": []}))
+    """Read all of a dataset (or at an address in a store) and say what is damaged. False where anything is.
+
+    Raises UserError for no dataset.
+    """
     found, seen = [], 0
-    with console.progress(total, "files") as progress:
-        for damage in damages(root):
-            progress.tick()
-            seen += 1
-            if damage:
-                found.append(damage)
+    with fetched(root) as here:
+        total = len(manifest.shard_records(manifest.read(here) or {"shards": []}))
+        with console.progress(total, "files") as progress:
+            for damage in damages(here):
+                progress.tick()
+                seen += 1
+                if damage:
+                    found.append(damage)
     rows = [(damage.file, damage.what) for damage in found] or [("files", f"{seen}, all as they were written")]
-    facts = {"path": str(root), "files": seen, "damaged": [damage._asdict() for damage in found]}
-    console.result(facts, Table(str(root), rows), brief="\n".join(damage.file for damage in found))
+    facts = {"path": shown(root), "files": seen, "damaged": [damage._asdict() for damage in found]}
+    console.result(facts, Table(shown(root), rows), brief="\n".join(damage.file for damage in found))
     return not found
 
 
 def export_dataset(root: Path, to: str, out: Path, console: Console) -> None:
     """Write the dataset in root as other files into a new folder; see vocabulary.EXPORTS.
 
-    Raises UserError for no finished dataset, a folder that is not new, and what is no format. DamagedFile, naming the
-    file, where the dataset cannot be read.
+    Either may be an address in a store. Raises UserError for no finished dataset, a folder that is not new, and what is
+    no format. DamagedFile, naming the file, where the dataset cannot be read.
     """
+    if to not in EXPORTS:
+        raise UserError(f"--to {to}: one of {', '.join(EXPORTS)}")
+    with fetched(root) as source, delivered(out) as target:
+        images = _exported(source, to, target, console)
+    facts = {"output": shown(out), "images": images, "format": to}
+    console.result(facts, Table(shown(out), [("images", f"{images}"), ("format", to)]), brief=shown(out))
+
+
+def _exported(root: Path, to: str, out: Path, console: Console) -> int:
+    """From a folder to a folder; returns the number of images."""
     told = manifest.read(root)
     if told is None or not told.get("complete"):
         raise UserError(f"{root} holds no finished dataset of fpsynth")
-    if to not in EXPORTS:
-        raise UserError(f"--to {to}: one of {', '.join(EXPORTS)}")
     images = sum(record.rows for record in manifest.shard_records(told))
     with console.progress(images, "images") as progress:
         source = _Source(root, told, progress.tick)
@@ -54,8 +67,7 @@ def export_dataset(root: Path, to: str, out: Path, console: Console) -> None:
             _as_dataset(source, to, out)
         else:
             _as_files(source, to, out)
-    facts = {"output": str(out), "images": images, "format": to}
-    console.result(facts, Table(str(out), [("images", f"{images}"), ("format", to)]), brief=str(out))
+    return images
 
 
 class _Source:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fpsynth.minutiae.minutia import Minutia, MinutiaKind, SingularKind, SingularPoint
-from fpsynth.minutiae.record import IMPRESSION_TYPES, MAX_MINUTIAE, FormatError, Record, View
+from fpsynth.minutiae.record import IMPRESSION_TYPES, LARGEST, MAX_MINUTIAE, FormatError, Record, View
 
 MAGIC = b"FMR\0 20\0"
 TYPE_CODES: dict[MinutiaKind, int] = {"ending": 1, "bifurcation": 2}
@@ -25,7 +25,6 @@ SINGULAR: dict[SingularKind, int] = {"core": 1, "delta": 3}
 """In the order of the record, and how many angles each may have."""
 KINDS: dict[int, MinutiaKind] = {0: "ending", 1: "ending", 2: "bifurcation"}
 """Type 0 (other) is read as an ending: the standard lets a matcher take it for either."""
-LOW14 = 0x3FFF
 CORE_DELTA, MAX_POINTS = 2, 15
 MIN_RESOLUTION = 99
 """Pixels per centimetre."""
@@ -68,7 +67,7 @@ class Dialect:
 
 def encode_body(record: Record, dialect: Dialect) -> bytes:
     """The shared end of the header (size, resolution, views), then the views."""
-    require(0 < record.width <= LOW14 and 0 < record.height <= LOW14, f"image of {record.width}x{record.height}")
+    require(0 < record.width <= LARGEST and 0 < record.height <= LARGEST, f"image of {record.width}x{record.height}")
     resolution = round(record.ppi / 2.54)
     require(MIN_RESOLUTION <= resolution <= 0xFFFF, f"resolution of {record.ppi} ppi: at least 252")
     require(1 <= len(record.views) <= 0xFF, f"{len(record.views)} views: 1 to 255")
@@ -156,14 +155,14 @@ def _decode_singular(reader: Reader, width: int, height: int) -> Iterator[Singul
         for _ in range(count & MAX_POINTS):
             x, y = reader.take("HH")
             reader.skip(angles if (count | x >> 8) & 0x40 else 0)
-            x &= LOW14
+            x &= LARGEST
             require(x < width and y < height, f"{kind} at {x}, {y}: not in the {width}x{height} image")
             yield SingularPoint(float(x), float(y), kind)
 
 
 def _decode_minutia(reader: Reader, width: int, height: int, unit: float) -> Minutia:
     kind_x, y, angle, quality = reader.take("HHBB")
-    kind, x = kind_x >> 14, kind_x & LOW14
+    kind, x = kind_x >> 14, kind_x & LARGEST
     require(kind in KINDS, f"minutia type {kind} is reserved")
     require(x < width and y < height, f"minutia at {x}, {y}: not in the {width}x{height} image")
     require(angle * unit < 360, f"angle {angle}: below {round(360 / unit)}")

@@ -7,6 +7,8 @@ from fpsynth.errors import DamagedFile
 from fpsynth.minutiae.minutia import Minutia, SingularPoint
 
 MAX_MINUTIAE = 255
+LARGEST = 0x3FFF
+"""Pixels of a side: the standards have 14 bits for them."""
 IMPRESSION_TYPES = (0, 1, 2, 3, 8)
 """Live plain, live rolled, non-live plain, non-live rolled, swipe."""
 

@@ -7,7 +7,7 @@ ISO/IEC 19794-2 (NBIS, xytreps.c, lfs2nist_minutia_XYT). The format does not say
 from collections.abc import Iterable
 
 from fpsynth.minutiae.minutia import Minutia
-from fpsynth.minutiae.record import FormatError
+from fpsynth.minutiae.record import LARGEST, FormatError
 
 FULL_TURN = 360
 
@@ -30,7 +30,7 @@ def _read(number: int, line: str, height: int) -> Minutia:
     try:
         x, y, theta, quality = (int(word) for word in line.split())
     except ValueError:
-        raise FormatError(f"line {number}: four whole numbers expected, not {line!r}") from None
-    if not (0 <= theta < FULL_TURN and 0 <= quality <= 100 and x >= 0 and 0 <= y <= height):
-        raise FormatError(f"line {number}: {line!r} is out of range")
+        raise FormatError(f"line {number}: four whole numbers expected, not {line[:80]!r}") from None
+    if not (0 <= theta < FULL_TURN and 0 <= quality <= 100 and 0 <= x <= LARGEST and 0 <= y <= height):
+        raise FormatError(f"line {number}: {line[:80]!r} is out of range")
     return Minutia(float(x), float(height - y), float((theta + 180) % FULL_TURN), "ending", quality)

@@ -1,6 +1,7 @@
 """Plain folders of fingerprints: images and nothing beside them but their names."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class FilesUnit:
     def digest(self) -> str:
         total = hashlib.sha256()
         for path, identity, impression in self.files:
-            total.update(f"{path.name}/{identity}/{impression}/".encode())
+            total.update(os.fsencode(f"{path.name}/{identity}/{impression}/"))
             total.update(hashlib.sha256(content(path) or b"").digest())
         return total.hexdigest()
 

@@ -1,6 +1,7 @@
 """Minutiae files that are expected beside the images."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,5 +31,5 @@ def expected(folder: Path, formats: tuple[str, ...]) -> Sidecars | None:
     total = hashlib.sha256()
     for file in files_below(folder, tuple(SIDECARS[form] for form in formats)):
         facts = file.stat()
-        total.update(f"{file.name}/{facts.st_size}/{facts.st_mtime_ns}/".encode())
+        total.update(os.fsencode(f"{file.name}/{facts.st_size}/{facts.st_mtime_ns}/"))
     return Sidecars(folder, formats, total.hexdigest())

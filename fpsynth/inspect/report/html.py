@@ -69,7 +69,7 @@ def write_report(look: Measured, path: Path) -> None:
         f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
         f"<style>{CSS}</style></head>\n<body><main>\n{body}\n</main></body></html>\n"
     )
-    write_bytes(path, page.encode())
+    write_bytes(path, page.encode(errors="backslashreplace"))
 
 
 def _name(look: Measured) -> str:

@@ -1,0 +1,121 @@
+"""Datasets in a store: s3://, gs://, hf://, memory:// and whatever else fsspec knows.
+
+What is read is fetched whole; what is written grows in a folder of this machine and is sent when it is done, its
+manifest last, so that the store never shows a dataset as whole that is not. A run that was cut off goes on there.
+"""
+
+import hashlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fpsynth.errors import UserError
+from fpsynth.files import cache_folder
+
+LAST = "manifest.json"
+"""Says that a dataset is whole."""
+
+
+def url_of(path: Path | str) -> str | None:
+    """The address that a path stands for; None for a path of this machine. (Path takes one slash of :// away.)"""
+    found = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}(.+)", str(path))
+    return f"{found[1]}://{found[2]}" if found else None
+
+
+def shown(path: Path) -> str:
+    """A path or an address as people write it."""
+    return url_of(path) or str(path)
+
+
+@contextmanager
+def fetched(path: Path) -> Iterator[Path]:
+    """The path itself, or a copy of what lies at the address, for as long. Raises UserError where nothing does."""
+    url = url_of(path)
+    if url is None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as home:
+        here = Path(home) / _name(url)
+        if not _fetch(url, here):
+            raise UserError(f"{url}: there is nothing")
+        yield here
+
+
+@contextmanager
+def delivered(path: Path) -> Iterator[Path]:
+    """The path itself, or a folder that becomes what lies at the address when the block ends well.
+
+    It begins as a copy of what lies there. Raises UserError where the store cannot be reached.
+    """
+    url = url_of(path)
+    if url is None:
+        yield path
+        return
+    home = cache_folder("remote") / hashlib.sha256(url.encode()).hexdigest()[:16]
+    here = home / _name(url)
+    fresh = not home.exists()
+    if fresh:
+        _fetch(url, here)
+    try:
+        yield here
+    except UserError:
+        if fresh:
+            shutil.rmtree(home, ignore_errors=True)  # refused: nothing was begun
+        raise
+    _send(here, url)
+    shutil.rmtree(home)
+
+
+def _name(url: str) -> str:
+    return url.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _fetch(url: str, here: Path) -> bool:
+    """Copy all files at an address. False where there are none."""
+    store, root = _store(url)
+    try:
+        files = sorted(store.find(root))
+        for file in files:
+            target = here / file[len(root) :].strip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            store.get_file(file, str(target))
+    except Exception as error:
+        raise _unreachable(url, error) from error
+    return bool(files)
+
+
+def _send(here: Path, url: str) -> None:
+    """Copy all files of a folder to an address, the manifest last, and remove there what the folder has not."""
+    store, root = _store(url)
+    files = {path.relative_to(here).as_posix(): path for path in here.rglob("*") if path.is_file()}
+    try:
+        stale = {file[len(root) :].strip("/") for file in store.find(root)} - set(files)
+        for name in sorted(files, key=lambda name: (name == LAST, name)):
+            target = f"{root.rstrip('/')}/{name}"
+            store.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+            store.put_file(str(files[name]), target)
+        for name in stale:
+            store.rm_file(f"{root.rstrip('/')}/{name}")
+    except Exception as error:
+        raise _unreachable(url, error) from error
+
+
+def _store(url: str) -> tuple[Any, str]:
+    """The file system of an address, and the place in it. Raises UserError where nobody knows it."""
+    import fsspec
+
+    try:
+        store, root = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError, OSError) as error:
+        raise UserError(f"{url}: {str(error).splitlines()[0]}") from None
+    return store, str(root)
+
+
+def _unreachable(url: str, error: Exception) -> UserError:
+    """Stores raise what they please."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return UserError(f"{url}: {first}")

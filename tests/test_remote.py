@@ -1,0 +1,116 @@
+"""Datasets in a store, here fsspec's own in memory: the same bytes as in a folder, whole or not at all."""
+
+import json
+import sys
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from fpsynth import cli
+from fpsynth.console import Console
+from fpsynth.errors import UserError
+from fpsynth.flow import Order, generate
+
+RECIPE = """\
+identities: 3
+impressions: 2
+image: {width: 128, height: 128}
+sampling: {model: virtual}
+gate: off
+splits: {train: 0.5, test: 0.5}
+"""
+PLACE = "memory://bucket/prints/set"
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    memory = fsspec.filesystem("memory")
+    memory.store.clear()
+    yield memory
+    memory.store.clear()
+
+
+@pytest.fixture
+def command(store, monkeypatch, capsys):
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fpsynth", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return int(end.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def content(store) -> dict[str, bytes]:
+    root = "/bucket/prints/set/"
+    return {name.removeprefix(root): store.cat_file(name) for name in store.find(root)}
+
+
+def test_the_store_holds_what_a_folder_would(store, command, tmp_path):
+    code, out, _ = command("generate", "recipe.yaml", "-o", PLACE, "--json")
+    assert (code, json.loads(out)["output"]) == (0, PLACE)
+    command("generate", "recipe.yaml", "-o", "here", "-q")
+    here = tmp_path / "here"
+    local = {path.relative_to(here).as_posix(): path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    assert content(store) == local
+    assert not list((tmp_path / "cache" / "fpsynth" / "remote").iterdir()), "nothing is left on this machine"
+
+
+def test_a_dataset_in_a_store_is_read_like_any_other(store, command):
+    command("generate", "recipe.yaml", "-o", PLACE, "-q")
+    code, out, err = command("inspect", PLACE, "--no-judges", "--json", "--against", PLACE)
+    facts = json.loads(out)
+    assert (code, facts["images"], facts["path"]) == (0, 6, PLACE), err
+    assert command("verify", PLACE)[0] == 0
+    assert command("export", PLACE, "--to", "iso19794-2", "-o", "memory://bucket/templates", "-q")[0] == 0
+    assert len(store.find("/bucket/templates")) == 6
+    name = next(name for name in store.find("/bucket/prints/set/data"))
+    store.pipe_file(name, store.cat_file(name)[:-100])
+    assert command("verify", PLACE)[0] == 3
+
+
+def test_the_manifest_is_sent_last_and_a_run_that_was_cut_goes_on(store, command, monkeypatch):
+    sent, put_file = [], type(store).put_file
+
+    def failing(self, source, target, **more):
+        if len(sent) == 2:
+            raise ConnectionError("the line is dead")
+        sent.append(target)
+        put_file(self, source, target, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), "put_file", failing)
+        code, _, err = command("generate", "recipe.yaml", "-o", PLACE, "-q")
+    assert (code, err) == (2, f"{PLACE}: the line is dead\n")
+    assert len(sent) == 2 and "manifest.json" not in content(store)
+    code, out, _ = command("generate", "recipe.yaml", "-o", PLACE, "--json")
+    assert (code, json.loads(out)["made"]) == (0, 0), "it was whole on this machine"
+    assert json.loads(content(store)["manifest.json"])["complete"]
+
+
+def test_a_second_run_makes_nothing_and_another_dataset_stays(store, command):
+    command("generate", "recipe.yaml", "-o", PLACE, "-q")
+    before = content(store)
+    code, out, _ = command("generate", "recipe.yaml", "-o", PLACE, "--json")
+    assert (code, json.loads(out)["made"], content(store)) == (0, 0, before)
+    with pytest.raises(UserError, match="holds another dataset"):
+        generate(Order(recipe=Path("recipe.yaml"), overrides=("seed=6",), out=Path(PLACE)), Console("quiet"))
+    assert content(store) == before
+    code, _, _ = command("generate", "recipe.yaml", "-o", PLACE, "-q", "--overwrite", "--set", "splits=train")
+    assert code == 0
+    assert [name for name in content(store) if name.startswith("data/")] == ["data/train-00000-of-00001.parquet"]
+
+
+def test_what_no_store_has_is_one_line(store, command):
+    for arguments in (
+        ("inspect", "memory://bucket/nothing"),
+        ("verify", "nowhere://bucket/set"),
+        ("generate", "recipe.yaml", "-o", "nowhere://bucket/set"),
+        ("generate", "recipe.yaml", "-o", PLACE, "--part", "1/2"),
+    ):
+        code, _, err = command(*arguments)
+        assert code == 2 and "://" in err and len(err.splitlines()) == 1, (arguments, err)
