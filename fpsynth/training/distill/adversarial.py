@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from fpsynth.diffusion.samplers import make_course, tcd
 from fpsynth.training.distill.method import Lesson, Space
 from fpsynth.training.distill.trajectory import Trajectory
 from fpsynth.training.loop import Learner
@@ -128,14 +129,19 @@ class Adversarial:
 
 
 def drawn(lesson: Lesson) -> Tensor:
-    """The clean latent that the student samples from the lesson's noise; gradients flow through its last step alone."""
-    z, starts = lesson.noise, lesson.starts.to(lesson.noise.device)
-    with torch.no_grad():
-        for start, end in pairwise(starts):
-            t, edge = start.expand(len(z)), end.expand(len(z))
-            z = lesson.schedule.jump(z, lesson.student(z, t, lesson.control(z, t)), t, edge)
-    t = starts[-1].expand(len(z))
-    return lesson.schedule.clean(z, lesson.student(z, t, lesson.control(z, t)), t)
+    """The clean latent that the student samples from the lesson's noise; gradients flow through its last step alone.
+
+    What a step injects is the noise of another image and another place.
+    """
+    device = str(lesson.noise.device)
+    last, course = lesson.starts[-1], make_course("tcd", tcd, lesson.schedule, len(lesson.starts), device=device)
+
+    def predict(z: Tensor, t: Tensor) -> Tensor:
+        times = t.expand(len(z))
+        with torch.set_grad_enabled(int(t) == int(last)):
+            return lesson.student(z, times, lesson.control(z, times))
+
+    return tcd.sample(predict, lesson.noise, lambda step: lesson.noise.roll((step + 1, step + 1), (0, 3)), course)
 
 
 def _seen(lesson: Lesson, latents: Tensor) -> Tensor:
