@@ -24,7 +24,7 @@ def job(bank, model):
 
 
 def test_what_the_critic_sees_is_what_the_sampler_draws(job):
-    """As a recipe's usual sampler draws: noise is injected where it would be, of the same size, and no gradient kept."""
+    """As a recipe's usual sampler draws: noise is injected where it would be, and as much of it."""
     lesson, tcd = job[0].lesson(0), sampler_of("tcd")
     course = make_course("tcd", tcd, lesson.schedule, len(lesson.starts))
     assert course.eta > 0
