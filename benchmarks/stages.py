@@ -91,7 +91,7 @@ def measured(model: Model, batch: int, repeat: int) -> list[tuple[str, float]]:
     finger = make_finger(np.random.default_rng(1), "whorl")
     impression = capture(finger, CaptureSettings(), np.random.default_rng(2))
     device = draw_device("optical", np.random.default_rng(3))
-    settings = Settings(seed=0, shared_steps=2, cfg_scale=1.5)
+    settings = Settings(seed=0, shared_steps=2, cfg_scale=1.25)
     prompt = "a good quality plain fingerprint, whorl, optical sensor"
     planes = model.denoiser.planes
     told = Conditioning(planes=dict(zip(planes, control_planes(impression, planes), strict=True)), prompt=prompt)

@@ -31,7 +31,7 @@ SIDE = 512
 PROMPT = "a good quality plain fingerprint, whorl, optical sensor"
 RUNS = {
     "teacher, 25 steps, cfg_scale 1.5": ("sampling.student=none", "sampling.steps=25", "sampling.cfg_scale=1.5"),
-    "student, 4 steps, cfg_scale 1.5": ("sampling.steps=4", "sampling.cfg_scale=1.5"),
+    "student, 4 steps, cfg_scale 1.25": ("sampling.steps=4", "sampling.cfg_scale=1.25"),
     "student, 4 steps": ("sampling.steps=4", "sampling.cfg_scale=1"),
     "student, 2 steps": ("sampling.steps=2", "sampling.cfg_scale=1"),
     "virtual": ("sampling.model=virtual",),

@@ -208,7 +208,7 @@ class SamplingPart(Part):
     eta: float | None = Field(
         default=None, ge=0, le=1, description="how much noise the sampler injects, where it has a choice (ddim, tcd)"
     )
-    cfg_scale: float = Field(default=1.5, ge=1, le=20, description="guidance by the words; 1: none, at half the cost")
+    cfg_scale: float = Field(default=1.25, ge=1, le=20, description="guidance by the words; 1: none, at half the cost")
     guide: Guided = Field(
         default={},
         description="how strongly the reader guides towards the words of slots: {quality: 2.0}; from 10 steps of the "

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.samplers import make_course, sampler_of
 from fpsynth.training.denoiser.lessons import lessons_for
@@ -23,21 +24,18 @@ def job(bank, model):
     return DistillJob(student, teacher, lessons, timing_of(settings, loaded.schedule), teaching, loaded.codec), teaching
 
 
-def test_what_the_critic_sees_is_what_the_sampler_draws(job):
+@pytest.mark.parametrize("cfg_scale", [1.0, 1.5])
+def test_what_the_critic_sees_is_what_the_sampler_draws(job, cfg_scale):
     """As a recipe's usual sampler draws: noise is injected where it would be, and as much of it."""
     lesson, tcd = job[0].lesson(0), sampler_of("tcd")
     course = make_course("tcd", tcd, lesson.schedule, len(lesson.starts))
     assert course.eta > 0
-
-    def predict(z, t):
-        times = t.expand(len(z))
-        return lesson.student(z, times, lesson.control(z, times))
-
+    predict = predictor(job[0]._student, job[0]._lessons.draw(0)[0].conditions, cfg_scale)
     with torch.no_grad():
         sampled = tcd.sample(
             predict, lesson.noise, lambda step: lesson.noise.roll((step + 1, step + 1), (0, 3)), course
         )
-        assert torch.allclose(drawn(lesson), sampled, atol=1e-3)
+        assert torch.allclose(drawn(lesson, cfg_scale), sampled, atol=1e-3)
 
 
 def test_the_verdict_moves_the_student_alone_and_the_critic_moves_itself(job):

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from fpsynth.diffusion.samplers import make_course, tcd
@@ -30,7 +30,8 @@ FINE = 8.0
 
 
 class AdversarialSettings(BaseModel):
-    """huber, leap: as of `trajectory`; weight: of the critic's say; penalty: on its slopes; rate: times the loop's."""
+    """huber, leap: as of `trajectory`; weight: of the critic's say; penalty: on its slopes; rate: times the loop's;
+    cfg_scale: that the student is to be sampled with."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,6 +41,7 @@ class AdversarialSettings(BaseModel):
     weight: PositiveFloat = 0.1
     penalty: NonNegativeFloat = 0.01
     rate: PositiveFloat = 3.0
+    cfg_scale: float = Field(default=1.0, ge=1, le=20)
     sampler: ClassVar[str] = "tcd"
 
     def begin(self, space: Space) -> "Adversarial":
@@ -94,7 +96,9 @@ class Adversarial:
         """The path as far as the last phase, and the critic's verdict on what comes out."""
         last = lesson.starts[-2:].to(lesson.t.device)
         before = replace(lesson, t=torch.where(lesson.t > last[-1], lesson.t, last[0]))
-        shown = Shown(_seen(lesson, lesson.x0), _seen(lesson, drawn(lesson)), lesson.planes, lesson.words)
+        shown = Shown(
+            _seen(lesson, lesson.x0), _seen(lesson, drawn(lesson, self.settings.cfg_scale)), lesson.planes, lesson.words
+        )
         self.shown = replace(shown, drawn=shown.drawn.detach())
         with torch.no_grad():
             real = self._scores(shown, shown.real)
@@ -128,7 +132,7 @@ class Adversarial:
         return scores, slope.square().sum() / scores.numel()
 
 
-def drawn(lesson: Lesson) -> Tensor:
+def drawn(lesson: Lesson, cfg_scale: float = 1.0) -> Tensor:
     """The clean latent that the student samples from the lesson's noise; gradients flow through its last step alone.
 
     What a step injects is the noise of another image and another place.
@@ -139,7 +143,7 @@ def drawn(lesson: Lesson) -> Tensor:
     def predict(z: Tensor, t: Tensor) -> Tensor:
         times = t.expand(len(z))
         with torch.set_grad_enabled(int(t) == int(last)):
-            return lesson.student(z, times, lesson.control(z, times))
+            return lesson.sampled(z, times, cfg_scale)
 
     return tcd.sample(predict, lesson.noise, lambda step: lesson.noise.roll((step + 1, step + 1), (0, 3)), course)
 

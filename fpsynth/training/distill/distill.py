@@ -90,11 +90,12 @@ class DistillJob:
         t = times[torch.randint(len(times), (len(noise),), generator=generator)]
         with torch.no_grad():
             told = self._teacher.tell(batch.conditions)
-            blank = self._teacher.tell(batch.conditions.unguided()) if self._guidance != 1 else None
+            blank = self._teacher.tell(batch.conditions.unguided())
         return Lesson(
             student=partial(self._student.predict, told),
             teacher=partial(self._taught, told, blank),
             control=partial(_control, self._teacher, told),
+            sampled=partial(self._sampled, told, blank),
             schedule=self._lessons.schedule,
             stride=self._stride,
             starts=self._starts,
@@ -106,13 +107,21 @@ class DistillJob:
             words=told.text.mean(1),
         )
 
-    def _taught(self, told: Told, blank: Told | None, z: Tensor, t: Tensor, control: Any) -> Tensor:
+    def _taught(self, told: Told, blank: Told, z: Tensor, t: Tensor, control: Any) -> Tensor:
         """The teacher's answer, guided by its words (Meng et al., On distillation of guided diffusion models, 2023)."""
         answer = self._teacher.predict(told, z, t, control)
-        if blank is None:
+        if self._guidance == 1:
             return answer
         without = ask(self._teacher, blank, z, t)
         return without + self._guidance * (answer - without)
+
+    def _sampled(self, told: Told, blank: Told, z: Tensor, t: Tensor, cfg_scale: float) -> Tensor:
+        """The student's answer as a sampler asks for it."""
+        answer = self._student.predict(told, z, t, _control(self._teacher, told, z, t))
+        if cfg_scale == 1:
+            return answer
+        without = self._student.predict(blank, z, t, _control(self._teacher, blank, z, t))
+        return without + cfg_scale * (answer - without)
 
     def grid(self) -> Tensor | None:
         """Pictures, where there is a preview."""

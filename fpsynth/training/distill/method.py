@@ -14,6 +14,8 @@ Control = Callable[[Tensor, Tensor], Any]
 """(z, t) -> the control features there; computed once for all networks that look at the same (z, t)."""
 Output = Callable[[Tensor, Tensor, Any], Tensor]
 """(z, t, control) -> the network's output, float32."""
+Sampled = Callable[[Tensor, Tensor, float], Tensor]
+"""(z, t, cfg_scale) -> the student's output as a sampler asks for it, control features and guidance included."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Lesson:
 
     student, teacher  what they answer, under the same conditions
     control           the control features that both are handed
+    sampled           what the student answers a sampler
     schedule          what their answers mean
     stride            how many of the 1000 times the teacher takes at a step
     starts            (S,) the times at which the student will be sampled, falling, such as 999, 759, 499, 259
@@ -43,6 +46,7 @@ class Lesson:
     student: Output
     teacher: Output
     control: Control
+    sampled: Sampled
     schedule: Schedule
     stride: int
     starts: Tensor
