@@ -44,7 +44,7 @@ def test_a_path_that_is_no_text_is_refused_before_any_work(folder):
     out = os.fsdecode(b"caf\xe9")
     made = subprocess.run([*PROGRAM, "generate", "recipe.yaml", "-o", out], cwd=folder, capture_output=True, text=True)
     assert (made.returncode, made.stdout) == (2, "")
-    assert made.stderr == "caf\\udce9: this name is no valid UTF-8; choose another one\n"
+    assert made.stderr == "caf\ufffd: this name is no valid UTF-8; choose another one\n"
     assert os.listdir(folder) == ["recipe.yaml"]
 
 
