@@ -8,7 +8,6 @@ End to end are runs of `fpsynth generate` in processes of their own: fingers, ga
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -38,18 +37,26 @@ RUNS = {
 }
 
 
+WATCHED = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
+"""Runs a command and says the peak memory of it: a process's count begins at the memory of the one that forks it."""
+
+
 def generated(out: Path, images: int, sets: tuple[str, ...], *options: str) -> tuple[float, float, float]:
     """(seconds of the whole command, seconds that it counted, peak MiB of it and its workers) of a run."""
     sets = (f"identities={images // 4}", "impressions=4", "gate.retries=0", *sets)
     command = [sys.executable, "-m", "fpsynth", "generate", "quickstart", "-o", str(out), "--json", *options]
     command += [word for pair in sets for word in ("--set", pair)]
     start = time.perf_counter()
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    told = run.communicate()[0]
+    run = subprocess.run([sys.executable, "-c", WATCHED, *command], stdout=subprocess.PIPE, text=True)
     if run.returncode not in (0, 3):
         raise SystemExit(f"{' '.join(command)}: exit code {run.returncode}")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # of the largest so far
-    return time.perf_counter() - start, float(json.loads(told)["seconds"]), peak
+    told, peak = run.stdout.splitlines()
+    return time.perf_counter() - start, float(json.loads(told)["seconds"]), int(peak) / 1024
 
 
 def end_to_end(images: int) -> Iterator[tuple[str, ...]]:

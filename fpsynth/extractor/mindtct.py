@@ -12,6 +12,8 @@ from PIL import Image
 
 from fpsynth.extractor.match import PPI, Found
 
+SHORTEST = 28
+"""Bytes of a record with a view in it."""
 REMEDY = (
     "the extra 'judges' and the libraries that it needs (on Debian 12: apt-get install libopencv-core406 "
     "libopencv-imgproc406 libopencv-ml406)"
@@ -44,6 +46,11 @@ def extractor(quality: bool = False) -> Any:
             min_quality=0.0, get_center=False, check_fingerprint=False, compute_nfiq2=quality, ppi=float(PPI)
         )
     )
+
+
+def load(template: bytes) -> Any | None:
+    """A template from nbis's own bytes; None for one without minutiae, which nbis writes as a header and reads not."""
+    return extractor().load_iso_19794_2_2005(template) if len(template) >= SHORTEST else None
 
 
 def png_at_500(image: np.ndarray, ppi: float) -> bytes:

@@ -18,13 +18,14 @@ from fpsynth.extractor import Extractor, extract
 from fpsynth.extractor.mindtct import available
 from fpsynth.inspect.look import Look, Options, inspect_path
 from fpsynth.inspect.measure.asked import asked_shares
+from fpsynth.inspect.measure.dataset import Depth, measure_dataset
 from fpsynth.inspect.measure.integrity import check_labels, check_shares
 from fpsynth.inspect.measure.judges import explain
 from fpsynth.inspect.measure.record import Record
 from fpsynth.inspect.measure.shares import chi_square, share_figures, word_counts
 from fpsynth.minutiae import Minutia
 from fpsynth.vocabulary import NATURAL_SHARES
-from tests.inspect.population import SIDE, build, row
+from tests.inspect.population import IMPRESSIONS, SIDE, build, row
 
 nist = pytest.mark.skipif(not available(), reason="nbis-python is not installed")
 Rows = list[Row]
@@ -159,6 +160,18 @@ def test_blank_image(tmp_path: Path) -> None:
     blank = np.full((SIDE, SIDE), 250, np.uint8)
     build(tmp_path / "o", change_one(3, 2, lambda r: dataclasses.replace(r, image=blank)))
     assert "000003_02" in found(look(tmp_path / "o"), "blank image")[0]
+
+
+@pytest.mark.skipif(not available(), reason="nbis")
+def test_an_image_without_minutiae_matches_nothing(tmp_path: Path) -> None:
+    grain = np.random.default_rng(0).integers(100, 140, (SIDE, SIDE), np.uint8)
+    build(tmp_path / "o", change_one(3, 2, lambda r: dataclasses.replace(r, image=grain)), sidecars=())
+    measured = measure_dataset(tmp_path / "o", Depth(judges=True, workers=1, cache=False))
+    judged = [r for r in measured.records if r.judged is not None]
+    (place,) = [i for i, r in enumerate(judged) if r.judged is not None and r.judged.found == 0]
+    assert judged[place].name == "000003_02" and measured.scores is not None
+    mated = measured.scores.mated[(measured.scores.pairs.mated == place).any(1)]
+    assert len(mated) == IMPRESSIONS - 1 and not mated.any()
 
 
 def test_duplicated_image(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ METHODS = {"phased": Phased(0.01), "trajectory": Trajectory(0.01, 1), "lcm": Lcm
 def loss(method, student, teacher, x0, noise, t, control=lambda z, t: None):
     lesson = Lesson(
         student=student, teacher=teacher, control=control, schedule=DIFFUSION, stride=20, starts=STARTS,
-        x0=x0, noise=noise, t=t,
+        x0=x0, noise=noise, t=t, sampled=None, picture=None, planes=None, words=None,
     )  # fmt: skip
     return METHODS[method].loss(lesson)
 

@@ -148,10 +148,10 @@ def pair_histograms(records: Sequence[Record]) -> np.ndarray:
     Gottschlich & Huckemann, "Separating the real from the synthetic: minutiae histograms as fingerprints of
     fingerprints", arXiv 1304.5409.
     """
-    from fpsynth.extractor.mindtct import extractor, points
+    from fpsynth.extractor.mindtct import load, points
 
-    reader = extractor()
-    clouds = [points(reader.load_iso_19794_2_2005(r.judged.template)) for r in records if r.judged is not None]
+    templates = [load(r.judged.template) for r in records if r.judged is not None]
+    clouds = [points(template) if template else [] for template in templates]
     return np.stack([_pair_histogram(np.array([f[:3] for f in cloud]).reshape(-1, 3)) for cloud in clouds])
 
 
