@@ -5,6 +5,7 @@ manifest last, so that the store never shows a dataset as whole that is not. A r
 """
 
 import hashlib
+import json
 import re
 import shutil
 import tempfile
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from fpsynth.errors import UserError
-from fpsynth.files import cache_folder
+from fpsynth.files import cache_folder, write_bytes
 
 LAST = "manifest.json"
 """Says that a dataset is whole."""
+BEGUN = "begun.json"
+"""Beside a folder that is to be sent: the names of the files that it began with, written when all were there."""
 
 
 def url_of(path: Path | str) -> str | None:
@@ -57,16 +60,17 @@ def delivered(path: Path) -> Iterator[Path]:
         return
     home = cache_folder("remote") / hashlib.sha256(url.encode()).hexdigest()[:16]
     here = home / _name(url)
-    fresh = not home.exists()
+    fresh = not (home / BEGUN).exists()
     if fresh:
-        _fetch(url, here)
+        shutil.rmtree(home, ignore_errors=True)
+        write_bytes(home / BEGUN, json.dumps(_fetch(url, here)).encode())
     try:
         yield here
     except UserError:
         if fresh:
             shutil.rmtree(home, ignore_errors=True)  # refused: nothing was begun
         raise
-    _send(here, url)
+    _send(here, url, set(json.loads((home / BEGUN).read_bytes())))
     shutil.rmtree(home)
 
 
@@ -74,31 +78,29 @@ def _name(url: str) -> str:
     return url.rstrip("/").rsplit("/", 1)[-1]
 
 
-def _fetch(url: str, here: Path) -> bool:
-    """Copy all files at an address. False where there are none."""
+def _fetch(url: str, here: Path) -> list[str]:
+    """Copy all files at an address, and return their names below it."""
     store, root = _store(url)
     try:
-        files = sorted(store.find(root))
-        for file in files:
-            target = here / file[len(root) :].strip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            store.get_file(file, str(target))
+        names = [file[len(root) :].strip("/") for file in sorted(store.find(root))]
+        for name in names:
+            (here / name).parent.mkdir(parents=True, exist_ok=True)
+            store.get_file(f"{root.rstrip('/')}/{name}", str(here / name))
     except Exception as error:
         raise _unreachable(url, error) from error
-    return bool(files)
+    return names
 
 
-def _send(here: Path, url: str) -> None:
-    """Copy all files of a folder to an address, the manifest last, and remove there what the folder has not."""
+def _send(here: Path, url: str, before: set[str]) -> None:
+    """Copy all files of a folder to an address, the manifest last; of those before, what is gone here goes there."""
     store, root = _store(url)
     files = {path.relative_to(here).as_posix(): path for path in here.rglob("*") if path.is_file()}
     try:
-        stale = {file[len(root) :].strip("/") for file in store.find(root)} - set(files)
         for name in sorted(files, key=lambda name: (name == LAST, name)):
             target = f"{root.rstrip('/')}/{name}"
             store.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
             store.put_file(str(files[name]), target)
-        for name in stale:
+        for name in before - set(files):
             store.rm_file(f"{root.rstrip('/')}/{name}")
     except Exception as error:
         raise _unreachable(url, error) from error

@@ -92,6 +92,31 @@ def test_the_manifest_is_sent_last_and_a_run_that_was_cut_goes_on(store, command
     assert json.loads(content(store)["manifest.json"])["complete"]
 
 
+def test_a_copy_that_was_cut_is_made_again_and_what_others_put_there_stays(store, command, monkeypatch):
+    command("generate", "recipe.yaml", "-o", PLACE, "-q")
+    whole, fetched, get_file = content(store), [], type(store).get_file
+
+    def failing(self, source, target, **more):
+        if fetched:
+            raise ConnectionError("the line is dead")
+        fetched.append(source)
+        get_file(self, source, target, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), "get_file", failing)
+        assert command("generate", "recipe.yaml", "-o", PLACE, "-q")[0] == 2
+    put_file = type(store).put_file
+
+    def beside(self, source, target, **more):
+        store.pipe_file("/bucket/prints/set/notes.txt", b"of somebody else")
+        put_file(self, source, target, **more)
+
+    monkeypatch.setattr(type(store), "put_file", beside)
+    code, out, _ = command("generate", "recipe.yaml", "-o", PLACE, "--json")
+    assert (code, json.loads(out)["made"]) == (0, 0)
+    assert content(store) == {**whole, "notes.txt": b"of somebody else"}
+
+
 def test_a_second_run_makes_nothing_and_another_dataset_stays(store, command):
     command("generate", "recipe.yaml", "-o", PLACE, "-q")
     before = content(store)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpsynth.extractor import Tally
-from fpsynth.inspect.measure.matching import Scores, rates, scores_where
+from fpsynth.inspect.measure.matching import Scores, rates
 from fpsynth.inspect.measure.record import Record
 from fpsynth.slots import SLOTS
 
@@ -53,7 +53,7 @@ def _figures(
     total = [sum(column) for column in zip(*(j.tally for j in judged if j.tally is not None), strict=True)]
     truth = Tally(*total) if total else None
     quality = [j.nfiq2 for j in judged if j.nfiq2 is not None]
-    mated, non_mated = _scores(slot, word, compared, scores)
+    mated, non_mated = scores_of_word(slot, word, compared, scores)
     return WordFigures(
         images=sum(record.words.get(slot) == word for record in deep),
         nfiq2=round(float(np.mean(quality)), 1) if quality else None,
@@ -66,8 +66,12 @@ def _figures(
     )
 
 
-def _scores(slot: str, word: str, compared: Sequence[Record], scores: Scores | None) -> tuple[np.ndarray, np.ndarray]:
+def scores_of_word(
+    slot: str, word: str, compared: Sequence[Record], scores: Scores | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Mated and non-mated scores of which both images say the word; none where nothing was compared."""
     if scores is None:
         return np.empty(0), np.empty(0)
-    return scores_where(np.array([record.words.get(slot) == word for record in compared]), scores)
+    says = np.array([record.words.get(slot) == word for record in compared])
+    mated, non_mated = (says[pairs].all(axis=1) for pairs in (scores.pairs.mated, scores.pairs.non_mated))
+    return scores.mated[mated], scores.non_mated[non_mated]

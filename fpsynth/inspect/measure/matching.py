@@ -91,12 +91,6 @@ def tuples(pairs: np.ndarray) -> list[tuple[int, int]]:
     return [(a, b) for a, b in pairs.tolist()]
 
 
-def scores_where(said: np.ndarray, scores: Scores) -> tuple[np.ndarray, np.ndarray]:
-    """Mated and non-mated scores of which both images are marked in said (n,)."""
-    mated, non_mated = (said[pairs].all(axis=1) for pairs in (scores.pairs.mated, scores.pairs.non_mated))
-    return scores.mated[mated], scores.non_mated[non_mated]
-
-
 def rates(mated: np.ndarray, non_mated: np.ndarray) -> Rates:
     """Equal error rate and true acceptance rates: a score at or above the threshold is a match."""
     one, other = np.ones(len(mated)), np.ones(len(non_mated))

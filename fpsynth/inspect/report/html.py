@@ -10,13 +10,14 @@ import numpy as np
 
 from fpsynth import __version__
 from fpsynth.files import write_bytes
+from fpsynth.inspect.measure.breakdown import scores_of_word
 from fpsynth.inspect.measure.dataset import Measured
 from fpsynth.inspect.measure.image import decode
 from fpsynth.inspect.measure.record import Record
 from fpsynth.inspect.report import charts
 from fpsynth.inspect.report.charts import Chart
 from fpsynth.inspect.report.drawing import EXTRA, FOUND, HIT, MISSED, TRUE, thumbnail, with_minutiae
-from fpsynth.inspect.report.pairs import best_non_mated, scores_of_word, worst_mated
+from fpsynth.inspect.report.pairs import best_non_mated, compared, worst_mated
 from fpsynth.inspect.report.section import Section
 from fpsynth.inspect.report.sections import EXTRACTORS, dataset_sections
 from fpsynth.inspect.report.sheet import items_at
@@ -106,8 +107,10 @@ def _scores(look: Measured, matcher: str) -> Iterator[Chart]:
     assert look.scores is not None
     yield charts.score_histogram(look.scores, matcher)
     yield charts.det(look.scores)
+    records = compared(look)
     for slot, words in look.figures.words.items():
-        told = {word: scores_of_word(look, slot, word) for word, own in words.items() if own.eer is not None}
+        enough = [word for word, own in words.items() if own.eer is not None]
+        told = {word: scores_of_word(slot, word, records, look.scores) for word in enough}
         if len(told) > 1:
             yield charts.det_of_words(slot, told)
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from fpsynth.inspect.measure.dataset import Measured
-from fpsynth.inspect.measure.matching import scores_where
 from fpsynth.inspect.measure.record import Record
 
 
@@ -38,13 +37,6 @@ def best_non_mated(look: Measured, count: int) -> list[Shown]:
         return []
     scores = look.scores
     return _first(look, scores.pairs.non_mated, scores.non_mated, np.argsort(-scores.non_mated, kind="stable"), count)
-
-
-def scores_of_word(look: Measured, slot: str, word: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mated and non-mated scores of which both images say the word; none where nothing was compared."""
-    if look.scores is None:
-        return np.empty(0), np.empty(0)
-    return scores_where(np.array([record.words.get(slot) == word for record in compared(look)]), look.scores)
 
 
 def _first(look: Measured, pairs: np.ndarray, scores: np.ndarray, order: np.ndarray, count: int) -> list[Shown]:

@@ -39,7 +39,7 @@ class AdversarialSettings(BaseModel):
     huber: PositiveFloat = 0.03
     leap: PositiveInt = 6
     weight: PositiveFloat = 0.1
-    penalty: NonNegativeFloat = 0.01
+    penalty: NonNegativeFloat = 0.002
     rate: PositiveFloat = 3.0
     cfg_scale: float = Field(default=1.0, ge=1, le=20)
     sampler: ClassVar[str] = "tcd"
@@ -96,15 +96,13 @@ class Adversarial:
         """The path as far as the last phase, and the critic's verdict on what comes out."""
         last = lesson.starts[-2:].to(lesson.t.device)
         before = replace(lesson, t=torch.where(lesson.t > last[-1], lesson.t, last[0]))
-        shown = Shown(
-            _seen(lesson, lesson.x0), _seen(lesson, drawn(lesson, self.settings.cfg_scale)), lesson.planes, lesson.words
-        )
+        latents = drawn(lesson, self.settings.cfg_scale)
+        shown = Shown(_seen(lesson, lesson.x0), _seen(lesson, latents), lesson.planes, lesson.words)
         self.shown = replace(shown, drawn=shown.drawn.detach())
         with torch.no_grad():
             real = self._scores(shown, shown.real)
-        return (
-            self.path.loss(before) + self.settings.weight * F.softplus(real - self._scores(shown, shown.drawn)).mean()
-        )
+        seen_through = F.softplus(real - self._scores(shown, shown.drawn)).mean()
+        return self.path.loss(before) + self.settings.weight * seen_through
 
     def _scores(self, shown: Shown, picture: Tensor) -> Tensor:
         dtype = self.critic.head.weight.dtype
