@@ -82,6 +82,7 @@ def _fetch(url: str, here: Path) -> list[str]:
     """Copy all files at an address, and return their names below it."""
     store, root = _store(url)
     try:
+        store.invalidate_cache()  # what was there when it was last listed says nothing
         names = [file[len(root) :].strip("/") for file in sorted(store.find(root))]
         for name in names:
             (here / name).parent.mkdir(parents=True, exist_ok=True)

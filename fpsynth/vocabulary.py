@@ -60,5 +60,7 @@ EDITS: Final = ("restyle", "refine", "complete")
 """What can be done to prints that exist."""
 
 FVC: Final = "fvc"
-EXPORTS: Final = (*FORMATS, *SIDECARS, FVC)
-"""What a dataset can be written again as; fvc: images called FINGER_IMPRESSION.png, as the databases of FVC."""
+WSQ: Final = "wsq"
+EXPORTS: Final = (*FORMATS, *SIDECARS, FVC, WSQ)
+"""What a dataset can be written again as; fvc: images called FINGER_IMPRESSION.png, as the databases of FVC; wsq: so
+called too, compressed as the FBI's specification says."""

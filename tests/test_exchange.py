@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from fpsynth.console import Console
 from fpsynth.errors import UserError
@@ -61,6 +63,20 @@ def test_an_export_that_was_cut_off_goes_on(made, tmp_path: Path) -> None:
     (tmp_path / "o" / "data" / "train-00000-of-00002.parquet").unlink()
     export_dataset(made["png"], "parquet", tmp_path / "o", QUIET)
     assert files(tmp_path / "o") == before
+
+
+def test_wsq_reads_back_as_the_print_at_the_specification_s_rate(made, tmp_path: Path) -> None:
+    pytest.importorskip("wsq", reason="the extra 'wsq' is not installed")
+    export_dataset(made["png"], "wsq", tmp_path / "wsq", QUIET)
+    written = sorted((tmp_path / "wsq").rglob("*.wsq"), key=lambda path: path.name)
+    assert [path.name for path in written] == [f"{f}_{i}.wsq" for f in (1, 2, 3) for i in (1, 2)]
+    for path in written:
+        finger, impression = (int(part) - 1 for part in path.stem.split("_"))
+        (original,) = made["png"].rglob(f"{finger:06}_{impression:02}.png")
+        with Image.open(original) as print_, Image.open(path) as read:
+            before, after = np.asarray(print_, float), np.asarray(read.convert("L"), float)
+        assert before.shape == after.shape and np.abs(before - after).mean() < 8
+        assert path.stat().st_size < before.size / 8
 
 
 def test_records_and_fvc_names(made, tmp_path: Path) -> None:

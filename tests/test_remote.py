@@ -1,4 +1,4 @@
-"""Datasets in a store, here fsspec's own in memory: the same bytes as in a folder, whole or not at all."""
+"""Datasets in a store (fsspec's in memory, a server that speaks S3): a folder's bytes, whole or not at all."""
 
 import json
 import sys
@@ -128,6 +128,48 @@ def test_a_second_run_makes_nothing_and_another_dataset_stays(store, command):
     code, _, _ = command("generate", "recipe.yaml", "-o", PLACE, "-q", "--overwrite", "--set", "splits=train")
     assert code == 0
     assert [name for name in content(store) if name.startswith("data/")] == ["data/train-00000-of-00001.parquet"]
+
+
+@pytest.fixture
+def bucket(store, monkeypatch):
+    """A bucket of a server on this machine, under s3://prints."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    filesystem = fsspec.filesystem("s3", skip_instance_cache=True)
+    filesystem.mkdir("prints")
+    yield filesystem
+    server.stop()
+
+
+def test_a_bucket_holds_what_a_folder_would(bucket, command, tmp_path):
+    code, _, err = command("generate", "recipe.yaml", "-o", "s3://prints/a/set", "-q")
+    assert code == 0, err
+    command("generate", "recipe.yaml", "-o", "here", "-q")
+    here = tmp_path / "here"
+    local = {path.relative_to(here).as_posix(): path.read_bytes() for path in here.rglob("*") if path.is_file()}
+
+    def held():
+        bucket.invalidate_cache()
+        return {name.removeprefix("prints/a/set/"): bucket.cat_file(name) for name in bucket.find("prints/a/set")}
+
+    assert held() == local
+    code, out, _ = command("generate", "recipe.yaml", "-o", "s3://prints/a/set", "--json")
+    assert (code, json.loads(out)["made"]) == (0, 0)
+    assert command("verify", "s3://prints/a/set")[0] == 0
+    code, out, _ = command("inspect", "s3://prints/a/set", "--no-judges", "--json")
+    assert (code, json.loads(out)["images"]) == (0, 6)
+    assert command("export", "s3://prints/a/set", "--to", "webdataset", "-o", "s3://prints/tars", "-q")[0] == 0
+    assert bucket.find("prints/tars/data")
+    again = ("generate", "recipe.yaml", "-o", "s3://prints/a/set", "-q", "--overwrite", "--set", "splits=train")
+    assert command(*again)[0] == 0
+    assert [name for name in held() if name.startswith("data/")] == ["data/train-00000-of-00001.parquet"]
+    code, _, err = command("generate", "recipe.yaml", "-o", "s3://nowhere/set", "-q")
+    assert code == 2 and err.startswith("s3://nowhere/set: ") and len(err.splitlines()) == 1
 
 
 def test_what_no_store_has_is_one_line(store, command):

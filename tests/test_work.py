@@ -1,6 +1,5 @@
 """The work: every piece once, results as they come, whoever dies; a clear word where Ray is wanted and not there."""
 
-import importlib.util
 import os
 import signal
 import sys
@@ -88,16 +87,28 @@ def test_a_mistake_of_the_user_ends_the_work_in_processes():
         list(work.run_on_processes(Squares, {"bad": 2}, [1, 2, 3], lambda n: None, workers=2))
 
 
+@pytest.fixture
+def cluster():
+    ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    work.require_ray()
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra 'ray' is not installed")
-def test_ray_actors_do_every_piece_once_and_pass_errors_on():
+def test_ray_actors_do_every_piece_once_whoever_dies(cluster, tmp_path):
     units: list[int] = []
-    assert sorted(work.run_on_ray(Squares, {}, [3, 1, 2, 5], units.append, workers=2)) == [
-        (1, 1),
-        (2, 4),
-        (3, 9),
-        (5, 25),
-    ]
-    assert sum(units) == 11
+    job = {"folder": str(tmp_path), "dies": {2: 1, 5: 2}}
+    done = sorted(work.run_on_ray(Mortal, job, [3, 1, 2, 5], units.append, workers=2))
+    assert done == [(1, 1), (2, 4), (3, 9), (5, 25)]
+    assert sum(units) == 4 and len(list(tmp_path.iterdir())) == 3
     with pytest.raises(UserError, match="task 2 is bad"):
         list(work.run_on_ray(Squares, {"bad": 2}, [1, 2, 3], print, workers=2))
+    job = {"folder": str(tmp_path), "dies": {7: 99}, "raises": [4]}
+    found = []
+    with pytest.raises(Unfinished) as lost:
+        for piece in work.run_on_ray(Mortal, job, [7, 4, 3, 1], units.append, workers=2):
+            found.append(piece)
+    assert sorted(found) == [(1, 1), (3, 9)]
+    assert lost.value.reasons == {7: "its worker died", 4: "ZeroDivisionError: by zero"}

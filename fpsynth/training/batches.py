@@ -13,7 +13,7 @@ from fpsynth.conditioning.conditions import Conditions
 from fpsynth.conditioning.prompt import prompt_text
 from fpsynth.conditioning.style import style_pixels
 from fpsynth.slots import SLOTS
-from fpsynth.training.data import SIZE, Labels, LatentBank, crop_corners
+from fpsynth.training.data import SIZE, Images, Labels, LatentBank, crop_corners
 
 MIRROR = {"left_loop": "right_loop", "right_loop": "left_loop"}
 """What a pattern class becomes in a mirror; the others stay."""
@@ -31,6 +31,9 @@ class DropSettings(BaseModel):
     prompt: float = Field(default=0.1, ge=0, le=1, description="the whole prompt")
     control: float = Field(default=0.05, ge=0, le=1, description="the control planes")
     style: float = Field(default=0.3, ge=0, le=1, description="the style image")
+    beside_style: float = Field(
+        default=0.7, ge=0, le=1, description="beside a style image: the words, a random share of them or all"
+    )
 
 
 Side = Annotated[PositiveInt, Field(multiple_of=64, le=SIZE)]
@@ -93,14 +96,18 @@ def draw_batch(
     """
     crops = draw_crops(generator, len(source.bank), count, size)
     coins = torch.rand(count, 2, generator=generator)
-    prompts = tuple(draw_prompt(source.bank.labels[c.index], c.mirrored, generator, drop) for c in crops)
+    styled = (coins[:, 1] >= drop.style).tolist()
+    prompts = tuple(
+        draw_prompt(source.bank.labels[crop.index], crop.mirrored, generator, drop, beside)
+        for crop, beside in zip(crops, styled, strict=True)
+    )
     style = draw_styles(source, crops, generator)
-    latents, shown = gather(source, crops, size, planes)
+    latents, planes_shown = gather(source, crops, size, planes)
     told = Conditions(
-        planes=shown,
+        planes=planes_shown,
         prompts=prompts,
         style=style[:, None],
-        styled=coins[:, 1:] >= drop.style,
+        styled=torch.tensor(styled)[:, None],
         heard=coins[:, 0] >= drop.control,
     )
     return Batch(latents, told)
@@ -131,11 +138,13 @@ def _planes(source: LatentBank, crop: Crop, size: int, names: Sequence[str] | No
 
 def draw_styles(source: LatentBank, crops: list[Crop], generator: torch.Generator) -> Tensor:
     """Style references: another finger by the same device, mirrored where the crop is."""
-    images = []
-    for crop in crops:
-        image = source.bank.image(source.bank.partner(crop.index, generator))
-        images.append(style_pixels(image.flip(-1) if crop.mirrored else image))
-    return torch.stack(images)
+    return torch.stack([shown(source.bank, source.bank.partner(c.index, generator), c.mirrored) for c in crops])
+
+
+def shown(images: Images, index: int, mirrored: bool) -> Tensor:
+    """An image of a bank as the image encoder takes it."""
+    image = images.image(index)
+    return style_pixels(image.flip(-1) if mirrored else image)
 
 
 def words_of(label: Labels, mirrored: bool) -> dict[str, str | None]:
@@ -145,14 +154,20 @@ def words_of(label: Labels, mirrored: bool) -> dict[str, str | None]:
     return words | {"pattern": MIRROR.get(pattern, pattern) if mirrored and pattern else pattern}
 
 
-def draw_prompt(label: Labels, mirrored: bool, generator: torch.Generator, drop: DropSettings) -> str:
-    """The prompt with some of its words left out, or all of them."""
+def draw_prompt(
+    label: Labels, mirrored: bool, generator: torch.Generator, drop: DropSettings, styled: bool = False
+) -> str:
+    """The prompt with some of its words left out, or all of them.
+
+    Beside a style image more are left out, and often all: an adapter learns nothing that words have said already.
+    """
     words = words_of(label, mirrored)
-    coins = torch.rand(len(words) + 1, generator=generator).tolist()
-    if coins.pop() < drop.prompt:
+    beside, share, whole, *coins = torch.rand(len(words) + 3, generator=generator).tolist()
+    if whole < drop.prompt:
         return ""
+    more = min(2 * share, 1) if styled and beside < drop.beside_style else 0
     kept: Mapping[str, str | None] = {
-        slot: None if coin < (drop.rare_slot if SLOTS[slot].rare else drop.slot) else word
+        slot: None if coin < max(more, drop.rare_slot if SLOTS[slot].rare else drop.slot) else word
         for (slot, word), coin in zip(words.items(), coins, strict=True)
     }
     return prompt_text(kept)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from fpsynth.errors import UserError
 from fpsynth.work.local import Tick, Worker
+from fpsynth.work.pieces import Pieces
 
 R = TypeVar("R")
 J = TypeVar("J")
@@ -23,16 +24,17 @@ def require_ray() -> Any:
 
 
 class _Actor:
-    """A worker that lives on a Ray actor, and the units of work it did in its last piece."""
+    """A worker that lives on a Ray actor."""
 
     def __init__(self, make: Callable[[Any], Worker[Any]], job: Any) -> None:
-        self.worker = make(job)
+        self._make, self._job = make, job
+        self._worker: Worker[Any] | None = None
 
-    def do(self, task: int) -> tuple[int, Any, int]:
-        """(task, result, units of work)."""
+    def do(self, task: int) -> tuple[Any, int]:
+        """The result, and how many units of work were done for it."""
+        self._worker = self._worker or self._make(self._job)
         units: list[int] = []
-        result = self.worker(task, units.append)
-        return task, result, sum(units)
+        return self._worker(task, units.append), sum(units)
 
 
 def run_on_ray(
@@ -46,27 +48,56 @@ def run_on_ray(
 ) -> Iterator[tuple[int, R]]:
     """Yield (task, result) as pieces are finished, in any order, by workers that make(job) builds on Ray actors.
 
-    They live on the cluster of this address, by default a new one on this machine, and share its GPUs if gpu is set.
-    Raises UserError when Ray is not installed; what a worker raises comes through.
+    They live on the cluster of this address, by default a new one on this machine, and share its GPUs if gpu is set. An
+    actor that dies is replaced. Raises UserError when Ray is not installed; a UserError of a worker comes through.
+    Raises Unfinished, when all else is done, for pieces that failed three times.
     """
     if not tasks:
         return
     ray = require_ray()
-    from ray.util import ActorPool
-
     started = _start(ray, address)
     try:
         count = min(workers, len(tasks))
-        actor = ray.remote(**_share(ray.cluster_resources(), count, gpu), max_restarts=2, max_task_retries=2)(_Actor)
-        pool = ActorPool([actor.remote(make, job) for _ in range(count)])
-        for task, result, units in pool.map_unordered(lambda one, task: one.do.remote(task), tasks):
-            tick(units)
-            yield task, result
-    except ray.exceptions.RayTaskError as error:
-        raise (error.cause or error) from None
+        actor = ray.remote(**_share(ray.cluster_resources(), count, gpu))(_Actor)
+        yield from _done(ray, lambda: actor.remote(make, job), count, Pieces(tasks), tick)
     finally:
         if started:
             ray.shutdown()
+
+
+def _done(ray: Any, hire: Callable[[], Any], count: int, pieces: Pieces, tick: Tick) -> Iterator[tuple[int, Any]]:
+    """Give pieces to idle actors, and take what comes."""
+    idle, busy = [hire() for _ in range(count)], dict[Any, tuple[Any, int]]()
+    try:
+        while pieces or busy:
+            while idle and pieces:
+                hand, task = idle.pop(), pieces.take()
+                busy[hand.do.remote(task)] = hand, task
+            (answer,), _ = ray.wait(list(busy), num_returns=1)
+            hand, task = busy.pop(answer)
+            try:
+                result, units = ray.get(answer)
+            except ray.exceptions.RayActorError:
+                pieces.failed(task, "its worker died")
+                hand = hire()
+            except ray.exceptions.RayTaskError as error:
+                pieces.failed(task, _reason(error))
+            else:
+                tick(units)
+                yield task, result
+            idle.append(hand)
+    finally:
+        for hand in (*idle, *(hand for hand, _ in busy.values())):
+            ray.kill(hand)
+    pieces.close()
+
+
+def _reason(error: Any) -> str:
+    """What a worker raised, in words; a UserError of it is raised."""
+    cause = error.cause or error
+    if isinstance(cause, UserError):
+        raise cause from None
+    return f"{type(cause).__name__}: {cause}"
 
 
 def _share(resources: Mapping[str, float], workers: int, gpu: bool) -> dict[str, float]:

@@ -2,20 +2,18 @@
 
 import os
 import signal
-from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
-from fpsynth.errors import Unfinished, UserError
+from fpsynth.errors import UserError
 from fpsynth.work.local import Tick, Worker
+from fpsynth.work.pieces import Pieces
 
 R = TypeVar("R")
 J = TypeVar("J")
-TRIES = 3
-"""A piece that failed so often is left; the others go on."""
 SPAWN = get_context("spawn")
 
 
@@ -27,13 +25,13 @@ def run_on_processes(
     Each has a process, an even share of the cores and, in turn, one of gpus (as CUDA_VISIBLE_DEVICES names them). A
     UserError of a worker comes through. Raises Unfinished, when all else is done, for pieces that failed three times.
     """
-    waiting, failures, lost = deque(tasks), Counter[int](), dict[int, str]()
+    pieces = Pieces(tasks)
     crew = [_Hand(make, job, _surroundings(n, workers, gpus)) for n in range(min(workers, len(tasks)))]
     try:
-        while waiting or any(hand.task is not None for hand in crew):
+        while pieces or any(hand.task is not None for hand in crew):
             for hand in crew:
-                if hand.task is None and waiting:
-                    hand.give(waiting.popleft())
+                if hand.task is None and pieces:
+                    hand.give(pieces.take())
             for hand in _ready(crew):
                 what, content = hand.hear()
                 if what == "units":
@@ -43,17 +41,11 @@ def run_on_processes(
                     yield hand.free(), content
                 else:
                     tick(-hand.units)
-                    task = hand.free()
-                    failures[task] += 1
-                    if failures[task] < TRIES:
-                        waiting.append(task)
-                    else:
-                        lost[task] = content
+                    pieces.failed(hand.free(), content)
     finally:
         for hand in crew:
             hand.stop()
-    if lost:
-        raise Unfinished(lost)
+    pieces.close()
 
 
 class _Hand:

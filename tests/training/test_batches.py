@@ -52,6 +52,15 @@ def test_a_mirrored_loop_leans_the_other_way(source):
     assert words_of(label, True)["sensor"] == label.words["sensor"]
 
 
+def test_words_make_room_for_a_style_image(source):
+    label, drop = source.bank.labels[0], NOTHING.model_copy(update={"beside_style": 1.0})
+    said = [draw_prompt(label, False, step_generator(0, k), drop, styled=True) for k in range(60)]
+    whole = draw_prompt(label, False, step_generator(0, 0), drop)
+    assert 20 < said.count("") < 40
+    assert any(0 < len(prompt) < len(whole) for prompt in said)
+    assert all(draw_prompt(label, False, step_generator(0, k), drop) == whole for k in range(60))
+
+
 def test_style_shows_another_finger_by_the_same_device(source):
     bank = source.bank
     for index in range(len(bank)):

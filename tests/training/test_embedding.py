@@ -18,10 +18,11 @@ from fpsynth.impression import CaptureSettings, capture
 from fpsynth.recipe.document import read_document
 from fpsynth.recipe.validate import validate
 from fpsynth.training import run
+from fpsynth.training.contrastive import contrastive
 from fpsynth.training.data.prints import PrintSettings, pose_in, prints_of, render_prints
 from fpsynth.training.embedding import EmbeddingSettings, save_embedding
 from fpsynth.training.embedding.augment import LOOPS, Lot, draw_fingers, mirrored, moved
-from fpsynth.training.embedding.losses import contrastive, minutiae_map, seen_off
+from fpsynth.training.embedding.losses import minutiae_map, seen_off
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "train" / "embedding.yaml"
 POSE = torch.tensor([[120.0, 140.0, 0.3], [131.0, 118.0, -0.2]])

@@ -1,7 +1,7 @@
 """Training data: stores of images with what is known of them, rendered once, and their latents."""
 
 from fpsynth.training.data.bank import CHUNK, SIZE, Bank, BankSettings, add_images, build_bank, crop_corners, to_signed
-from fpsynth.training.data.latents import LatentBank, encode_bank
+from fpsynth.training.data.latents import Images, LatentBank, encode_bank
 from fpsynth.training.data.mixture import Labels, Mixture, draw_pattern
 from fpsynth.training.data.prints import Prints, PrintSettings, build_prints
 
@@ -10,6 +10,7 @@ __all__ = [
     "SIZE",
     "Bank",
     "BankSettings",
+    "Images",
     "Labels",
     "LatentBank",
     "Mixture",

@@ -21,6 +21,7 @@ from fpsynth.training.batches import CropSettings, DropSettings
 from fpsynth.training.data import Bank, BankSettings
 from fpsynth.training.denoiser.job import DenoiserJob
 from fpsynth.training.denoiser.lessons import freeze, lessons_for
+from fpsynth.training.denoiser.looks import Looks
 from fpsynth.training.denoiser.preview import Preview
 from fpsynth.training.loop import LoopSettings, choose_place, fast_group_norm, fit
 
@@ -50,13 +51,14 @@ def run_adapters(settings: AdapterSettings, bank: Bank, out: Path, device: str, 
     for module in (denoiser.controlnet, denoiser.text_encoder):
         freeze(module, place)
     preview = Preview(lessons, model.codec)
-    fit(DenoiserJob(denoiser, learning, lessons, preview), settings.loop, out, device, console)
+    looks = Looks(denoiser.image_encoder, lessons.source.bank, settings.loop.seed)
+    fit(DenoiserJob(denoiser, learning, lessons, preview, [looks.learner()]), settings.loop, out, device, console)
     _write(settings.model, out / "model", denoiser)
     console.note(f"model: {out / 'model'}")
 
 
 def _prepared(denoiser: UnetDenoiser, settings: AdapterSettings) -> tuple[UnetDenoiser, Mapping[str, nn.Module]]:
-    """The denoiser with nothing but the adapter and the image encoder free to learn, and what learns."""
+    """The denoiser with nothing of its U-Net but the adapter free to learn, and what learns by the denoiser's loss."""
     if settings.fresh:
         torch.manual_seed(settings.loop.seed)
         encoder = build_image_encoder(UnetSettings(context=denoiser.unet.config.cross_attention_dim))
@@ -66,9 +68,8 @@ def _prepared(denoiser: UnetDenoiser, settings: AdapterSettings) -> tuple[UnetDe
     for parameter in adapter_parameters(denoiser.unet):
         parameter.requires_grad_(True)
     fix_biases(denoiser.unet)
-    denoiser.image_encoder.requires_grad_(True)
     fast_group_norm(denoiser.unet)
-    return denoiser, {"unet": denoiser.unet, "image_encoder": denoiser.image_encoder}
+    return denoiser, {"unet": denoiser.unet}
 
 
 def _write(model: Path, target: Path, denoiser: UnetDenoiser) -> None:

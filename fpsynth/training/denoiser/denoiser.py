@@ -9,16 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, SerializeAsAny
 
 from fpsynth.console import Console
 from fpsynth.diffusion.codec import load_codec
-from fpsynth.diffusion.denoiser import BACKBONES
+from fpsynth.diffusion.denoiser import BACKBONES, Denoiser
 from fpsynth.diffusion.denoiser.unet import UnetSettings
-from fpsynth.diffusion.model import Model, save_model
+from fpsynth.diffusion.model import Model, load_model, save_model
 from fpsynth.diffusion.schedule import tangent_schedule
+from fpsynth.errors import UserError
 from fpsynth.model_folder import PLANES, Knows
 from fpsynth.slots import SLOTS, words_of
 from fpsynth.training.batches import CropSettings, DropSettings
 from fpsynth.training.data import SIZE, Bank, BankSettings
 from fpsynth.training.denoiser.job import DenoiserJob
 from fpsynth.training.denoiser.lessons import lessons_for
+from fpsynth.training.denoiser.looks import Looks
 from fpsynth.training.denoiser.preview import Preview
 from fpsynth.training.kinds import kind_of
 from fpsynth.training.loop import LoopSettings, fast_group_norm, fit
@@ -46,6 +48,7 @@ class DenoiserSettings(BaseModel):
     stage: Literal["denoiser"]
     bank: Path | BankSettings = Field(default_factory=BankSettings)
     autoencoder: Path = Field(description="folder of a diffusers AutoencoderKL: its encoder gives the latents")
+    start: Path | None = Field(default=None, description="a model of this network to begin with; null: random weights")
     network: Annotated[SerializeAsAny[BaseModel], kind_of(networks)] = UnetSettings()
     planes: tuple[str, ...] = PLANES
     prediction: Literal["v_prediction", "epsilon", "sample"] = "sample"
@@ -58,14 +61,28 @@ class DenoiserSettings(BaseModel):
 def run_denoiser(settings: DenoiserSettings, bank: Bank, out: Path, device: str, console: Console) -> None:
     """Train, and write out/model/, a model directory."""
     model = new_model(settings)
+    if settings.start is not None:
+        _begin_with(model.denoiser, settings.start)
     lessons = lessons_for(model, settings, bank, device, console.note)
     for part in model.denoiser.parts.values():
         fast_group_norm(part)
     preview = Preview(lessons, model.codec)
-    job = DenoiserJob(model.denoiser, model.denoiser.parts, lessons, preview)
+    learning = {name: part for name, part in model.denoiser.parts.items() if name != "image_encoder"}
+    looks = Looks(model.denoiser.parts["image_encoder"], lessons.source.bank, settings.loop.seed)
+    job = DenoiserJob(model.denoiser, learning, lessons, preview, [looks.learner()])
     fit(job, settings.loop, out, device, console)
     save_model(out / "model", model, trained_on(settings.planes))
     console.note(f"model: {out / 'model'}")
+
+
+def _begin_with(denoiser: Denoiser, start: Path) -> None:
+    """Take the weights of a finished model. Raises UserError for a model of another network."""
+    given = load_model(start, "cpu", dtype=torch.float32).denoiser.parts
+    try:
+        for name, part in denoiser.parts.items():
+            part.load_state_dict(given[name].state_dict())
+    except (KeyError, RuntimeError) as error:
+        raise UserError(f"start: {start} is a model of another network ({str(error).splitlines()[0]})") from None
 
 
 def new_model(settings: DenoiserSettings) -> Model:

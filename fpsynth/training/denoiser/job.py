@@ -1,6 +1,6 @@
 """Learning to predict: the job of the denoiser and of the adapters stage."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -21,10 +21,16 @@ class DenoiserJob:
     """Predict what the schedule asks for of noisy latents under planes, prompt and style."""
 
     def __init__(
-        self, denoiser: Denoiser, learning: Mapping[str, nn.Module], lessons: Lessons, preview: Preview | None = None
+        self,
+        denoiser: Denoiser,
+        learning: Mapping[str, nn.Module],
+        lessons: Lessons,
+        preview: Preview | None = None,
+        beside: Sequence[Learner] = (),
     ) -> None:
+        """beside: who learns at the same time, by losses of their own."""
         self._denoiser, self._lessons, self._preview = denoiser, lessons, preview
-        self.learners = (Learner(modules=learning, loss=self.loss),)
+        self.learners = (Learner(modules=learning, loss=self.loss), *beside)
 
     def loss(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
         """Multiscale mean square of the error, and the error by the amount of noise."""

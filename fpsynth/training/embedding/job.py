@@ -28,9 +28,10 @@ from fpsynth.embedding.network import (
     normalised,
     pose_of,
 )
+from fpsynth.training.contrastive import contrastive
 from fpsynth.training.data import Prints, draw_pattern
 from fpsynth.training.embedding.augment import KINDS, Lot, disturbed, draw_fingers, mirrored, moved
-from fpsynth.training.embedding.losses import contrastive, map_loss, minutiae_map, seen_off
+from fpsynth.training.embedding.losses import map_loss, minutiae_map, seen_off
 from fpsynth.training.embedding.settings import EmbeddingSettings
 from fpsynth.training.loop import Learner, fast_group_norm, fit, step_generator
 

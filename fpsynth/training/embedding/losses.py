@@ -1,4 +1,4 @@
-"""The three losses of the embedding, and what its network is to see of a wrong pose."""
+"""Losses of the embedding, and what its network is to see of a wrong pose."""
 
 import math
 
@@ -15,16 +15,6 @@ def seen_off(pose: Tensor, true: Tensor) -> Tensor:
     cos, sin = pose[:, 2].cos(), pose[:, 2].sin()
     frame = torch.stack([cos * step[:, 0] + sin * step[:, 1], cos * step[:, 1] - sin * step[:, 0]], 1)
     return torch.cat([frame, (true[:, 2:] - pose[:, 2:])], 1) / true.new_tensor(STEP)
-
-
-def contrastive(vectors: Tensor, finger: Tensor, temperature: float) -> tuple[Tensor, float]:
-    """The supervised contrastive loss (Khosla et al. 2020, equation 2, outside the logarithm) of unit vectors, and the
-    share of prints whose nearest other print is of the same finger."""
-    alike = (vectors @ vectors.T / temperature).fill_diagonal_(-math.inf)
-    same = (finger[:, None] == finger[None]).fill_diagonal_(False)
-    logs = F.log_softmax(alike, dim=1).masked_fill(~same, 0)
-    right = same[torch.arange(len(same)), alike.detach().argmax(1)].float().mean()
-    return -(logs.sum(1) / same.sum(1).clamp_min(1)).mean(), float(right)
 
 
 def minutiae_map(minutiae: Tensor, pose: Tensor) -> Tensor:

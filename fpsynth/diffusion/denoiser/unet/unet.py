@@ -82,15 +82,16 @@ class UnetDenoiser:
         return words
 
     def _style(self, style: Tensor, styled: Tensor) -> Tensor:
-        """(B, n, D). Each image is encoded alone, as in any other batch; where gradients are wanted all at once."""
+        """(B, n, D), without gradients. Each image is encoded alone, as in any other batch; in training all at once."""
         count, each = style.shape[:2]
-        pixels = style.flatten(0, 1).to(self.device, self.dtype)
-        if torch.is_grad_enabled():
-            embeds = self.image_encoder(pixels).image_embeds * styled.flatten().to(pixels)[:, None]
-        else:
-            embeds = pixels.new_zeros(len(pixels), self.image_encoder.config.projection_dim)
-            for row in styled.flatten().nonzero()[:, 0].tolist():
-                embeds[row] = self.image_encoder(pixels[row : row + 1]).image_embeds[0]
+        pixels, together = style.flatten(0, 1).to(self.device, self.dtype), torch.is_grad_enabled()
+        with torch.no_grad():
+            if together:
+                embeds = self.image_encoder(pixels).image_embeds * styled.flatten().to(pixels)[:, None]
+            else:
+                embeds = pixels.new_zeros(len(pixels), self.image_encoder.config.projection_dim)
+                for row in styled.flatten().nonzero()[:, 0].tolist():
+                    embeds[row] = self.image_encoder(pixels[row : row + 1]).image_embeds[0]
         tokens: Tensor = embeds.view(count, each, -1)
         return tokens
 
