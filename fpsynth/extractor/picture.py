@@ -14,6 +14,7 @@ from fpsynth.errors import UserError
 from fpsynth.extractor import chosen, extract
 from fpsynth.extractor.own import ridge_wave
 from fpsynth.extractor.ridges import at_500, foreground, stated_ppi
+from fpsynth.grey import grey_levels
 from fpsynth.impression import CaptureSettings, Impression
 from fpsynth.minutiae import Minutia
 from fpsynth.sensor.touch import USUAL
@@ -72,7 +73,7 @@ def decoded_picture(content: bytes, path: Path, ppi: float) -> Picture:
     """The same from an image file's content; path is its name."""
     try:
         with Image.open(BytesIO(content)) as opened:
-            resolution, original = stated_ppi(opened) or ppi, np.asarray(opened.convert("L"))
+            resolution, original = stated_ppi(opened) or ppi, grey_levels(opened)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise UserError(f"{path}: not an image that can be read") from None
     image = at_500(original, resolution)

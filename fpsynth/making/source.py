@@ -16,6 +16,7 @@ from fpsynth.finger.finger import HALF
 from fpsynth.finger.pattern import CORE
 from fpsynth.finger.rebuild import Directions, Known, rebuild
 from fpsynth.finger.skeleton import MARGIN, read_minutiae
+from fpsynth.grey import grey_levels
 from fpsynth.minutiae import Minutia, SingularPoint
 from fpsynth.minutiae.template import read_template
 from fpsynth.recipe.schema import SourcePart
@@ -80,7 +81,7 @@ def laid_print(image: np.ndarray) -> tuple[Known, tuple[float, float]]:
 def _read(path: Path, ppi: float) -> np.ndarray:
     """The picture as grey levels (height, width) at 500 ppi, as it says or as `ppi` says, no larger than a master."""
     with Image.open(path) as image:
-        grey = at_500(np.asarray(image.convert("L")), stated_ppi(image) or ppi)
+        grey = at_500(grey_levels(image), stated_ppi(image) or ppi)
     top, left = (max(side - most, 0) // 2 for side, most in zip(grey.shape, (MASTER_HEIGHT, MASTER_WIDTH), strict=True))
     return np.ascontiguousarray(grey[top : top + MASTER_HEIGHT, left : left + MASTER_WIDTH])
 

@@ -106,8 +106,10 @@ class ToyTransformer:
         self._write(folder / "transformer")
         return {"_class_name": "ToyPipeline", "transformer": ["tests", "ToyTransformer"]}
 
-    def student(self, rank: int, seed: int) -> "ToyTransformer":
+    def student(self, rank: int, seed: int, start: Path | None = None) -> "ToyTransformer":
         network = deepcopy(self.network).requires_grad_(True)
+        if start is not None:
+            network.load_state_dict(load_file(start / "net.safetensors"))
         network.control.requires_grad_(False)
         return replace(self, network=network)
 

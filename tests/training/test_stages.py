@@ -110,6 +110,18 @@ def test_every_layer_of_a_lora_student_loads(lora):
         assert torch.allclose(student[weight] - base[weight], delta, rtol=0.02, atol=2e-2 * float(delta.abs().max()))
 
 
+def test_a_student_begins_with_another(lora, home, bank, model, tmp_path):
+    before = load_file(lora / STUDENT / "pytorch_lora_weights.safetensors")
+    little = loop(1).model_copy(update={"learning_rate": 1e-6})
+    plan = distill_of(model, little, rank=4, start=lora / STUDENT)
+    run_distill(plan, model, bank, tmp_path, "cpu", QUIET)
+    after = load_file(tmp_path / STUDENT / "pytorch_lora_weights.safetensors")
+    assert all(torch.allclose(before[key], after[key], atol=1e-4) for key in before)
+    assert any(value.abs().max() > 1e-3 for key, value in after.items() if "lora_B" in key), "B begins as 0 elsewhere"
+    with pytest.raises(UserError, match="no student of this shape"):
+        run_distill(plan.model_copy(update={"rank": 2}), model, bank, tmp_path / "other", "cpu", QUIET)
+
+
 def test_stock_diffusers_loads_a_lora_student(lora):
     pipeline = StableDiffusionControlNetPipeline.from_pretrained(lora / "model", dtype=torch.float32)
     pipeline.load_lora_weights(lora / STUDENT)

@@ -68,10 +68,11 @@ class Denoiser(Protocol):
     def save(self, folder: Path) -> Mapping[str, Any]:
         """Write its parts in fp16 into a model directory; returns what the model's index says of them."""
 
-    def student(self, rank: int, seed: int) -> Self:
+    def student(self, rank: int, seed: int, start: Path | None = None) -> Self:
         """One that shares all parts but the network, which is a copy of which only what a student learns is free.
 
-        rank 0: all weights; else a LoRA of this rank.
+        rank 0: all weights; else a LoRA of this rank. start: the folder of a student to begin with; raises UserError
+        for one of another shape.
         """
 
     def save_student(self, folder: Path) -> None:

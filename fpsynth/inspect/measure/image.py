@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from fpsynth.extractor.ridges import at_500, block_periods, foreground
+from fpsynth.grey import grey_levels
 
 FLAT = 3.0
 """Grey levels: an image whose standard deviation is below this is blank."""
@@ -45,7 +46,7 @@ def decode(encoded: bytes) -> np.ndarray:
     """The grey image (height, width) uint8. Raises OSError or ValueError for bytes that are no whole image."""
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
-            return np.asarray(image.convert("L"))
+            return grey_levels(image)
     except Image.DecompressionBombError as error:
         raise ValueError(str(error)) from None
 

@@ -21,7 +21,7 @@ from fpsynth.training.batches import CropSettings, DropSettings
 from fpsynth.training.data import Bank, BankSettings
 from fpsynth.training.denoiser.job import DenoiserJob
 from fpsynth.training.denoiser.lessons import freeze, lessons_for
-from fpsynth.training.denoiser.looks import Looks
+from fpsynth.training.denoiser.looks import look_learners
 from fpsynth.training.denoiser.preview import Preview
 from fpsynth.training.loop import LoopSettings, choose_place, fast_group_norm, fit
 
@@ -51,8 +51,8 @@ def run_adapters(settings: AdapterSettings, bank: Bank, out: Path, device: str, 
     for module in (denoiser.controlnet, denoiser.text_encoder):
         freeze(module, place)
     preview = Preview(lessons, model.codec)
-    looks = Looks(denoiser.image_encoder, lessons.source.bank, settings.loop.seed)
-    fit(DenoiserJob(denoiser, learning, lessons, preview, [looks.learner()]), settings.loop, out, device, console)
+    beside = look_learners(denoiser.parts, lessons.source.bank, settings.loop.seed)
+    fit(DenoiserJob(denoiser, learning, lessons, preview, beside), settings.loop, out, device, console)
     _write(settings.model, out / "model", denoiser)
     console.note(f"model: {out / 'model'}")
 

@@ -20,7 +20,7 @@ from fpsynth.training.batches import CropSettings, DropSettings
 from fpsynth.training.data import SIZE, Bank, BankSettings
 from fpsynth.training.denoiser.job import DenoiserJob
 from fpsynth.training.denoiser.lessons import lessons_for
-from fpsynth.training.denoiser.looks import Looks
+from fpsynth.training.denoiser.looks import look_learners
 from fpsynth.training.denoiser.preview import Preview
 from fpsynth.training.kinds import kind_of
 from fpsynth.training.loop import LoopSettings, fast_group_norm, fit
@@ -68,8 +68,8 @@ def run_denoiser(settings: DenoiserSettings, bank: Bank, out: Path, device: str,
         fast_group_norm(part)
     preview = Preview(lessons, model.codec)
     learning = {name: part for name, part in model.denoiser.parts.items() if name != "image_encoder"}
-    looks = Looks(model.denoiser.parts["image_encoder"], lessons.source.bank, settings.loop.seed)
-    job = DenoiserJob(model.denoiser, learning, lessons, preview, [looks.learner()])
+    beside = look_learners(model.denoiser.parts, lessons.source.bank, settings.loop.seed)
+    job = DenoiserJob(model.denoiser, learning, lessons, preview, beside)
     fit(job, settings.loop, out, device, console)
     save_model(out / "model", model, trained_on(settings.planes))
     console.note(f"model: {out / 'model'}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from fpsynth.training.batches import shown
 from fpsynth.training.contrastive import contrastive
@@ -22,6 +22,14 @@ PAIRS = 32
 TEMPERATURE = 0.1
 
 
+def look_learners(parts: Mapping[str, nn.Module], images: Images, seed: int) -> list[Learner]:
+    """The image encoder of a denoiser's parts, if it has one. Every other step will do."""
+    if "image_encoder" not in parts:
+        return []
+    encoder = parts["image_encoder"]
+    return [Learner(modules={"image_encoder": encoder}, loss=Looks(encoder, images, seed).loss, name="looks", every=2)]
+
+
 @dataclass(frozen=True)
 class Looks:
     """encoder: pixels (B, 3, 128, 128) to `image_embeds`; images: a bank; seed: of the draws."""
@@ -29,10 +37,6 @@ class Looks:
     encoder: Any
     images: Images
     seed: int
-
-    def learner(self) -> Learner:
-        """Every other step will do."""
-        return Learner(modules={"image_encoder": self.encoder}, loss=self.loss, name="looks", every=2)
 
     def loss(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
         """The contrastive loss of a step's pictures by device, and how many stand nearest to one of their own."""

@@ -38,6 +38,9 @@ class DistillSettings(BaseModel):
 
     bank: Path | BankSettings = Field(default_factory=BankSettings)
     model: Path | None = Field(default=None, description="the teacher; null: the bundled model")
+    start: Path | None = Field(
+        default=None, description="the folder of a student to begin with (students/NAME of a model); null: the teacher"
+    )
     name: str = Field(default="default", pattern=r"^[A-Za-z0-9_-]+$")
     method: Annotated[SerializeAsAny[BaseModel], kind_of(lambda: METHODS)] = PhasedSettings()
     steps: PositiveInt = Field(default=4, le=50, description="that the student is meant for")
@@ -175,7 +178,7 @@ def pair(model: Model, settings: DistillSettings, device: str) -> tuple[Denoiser
     place, teacher = choose_place(settings.loop.precision, device), model.denoiser
     for part in teacher.parts.values():
         part.requires_grad_(False)
-    student = teacher.student(settings.rank, settings.loop.seed)
+    student = teacher.student(settings.rank, settings.loop.seed, settings.start)
     fast_group_norm(student.parts["network"])
     for part in teacher.parts.values():
         freeze(part, place)

@@ -17,8 +17,9 @@ from torch import Tensor
 from transformers import CLIPTokenizer
 
 from fpsynth.conditioning.style import STYLE_SIZE
-from fpsynth.diffusion.bundle import SHARD
+from fpsynth.diffusion.bundle import SHARD, read_tensors
 from fpsynth.diffusion.denoiser.unet.adapter import adapter_state, plain_unet
+from fpsynth.errors import UserError
 
 ADAPTER = Path("ip_adapter") / "ip_adapter.safetensors"
 STUDENT_LORA = "pytorch_lora_weights.safetensors"
@@ -63,6 +64,20 @@ def save_student(unet: UNet2DConditionModel, folder: Path) -> None:
     from fpsynth.diffusion.denoiser.unet.lora import lora_state
 
     StableDiffusionLoraLoaderMixin.save_lora_weights(folder, unet_lora_layers=lora_state(unet))
+
+
+def take_student(unet: UNet2DConditionModel, folder: Path) -> None:
+    """Go on from what save_student wrote. Raises UserError where it is of another shape, DamagedFile for no weights."""
+    try:
+        if not hasattr(unet, "peft_config"):
+            given = UNet2DConditionModel.from_pretrained(folder / "unet", dtype=unet.dtype, local_files_only=True)
+            unet.load_state_dict({**unet.state_dict(), **given.state_dict()})
+            return
+        from fpsynth.diffusion.denoiser.unet.lora import take_lora
+
+        take_lora(unet, read_tensors(folder / STUDENT_LORA))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"{folder}: no student of this shape ({str(error).splitlines()[0]})") from None
 
 
 def style_processor() -> Any:

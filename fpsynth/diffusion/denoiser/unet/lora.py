@@ -1,8 +1,10 @@
 """A student of a U-Net as a LoRA: low-rank additions to its layers (Hu et al. 2022), by peft."""
 
+from collections.abc import Mapping
+
 import torch
 from diffusers import UNet2DConditionModel
-from peft import LoraConfig, get_peft_model_state_dict
+from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor
 
 LAYERS = (
@@ -21,6 +23,15 @@ def with_lora(unet: UNet2DConditionModel, rank: int, seed: int) -> None:
     ups = unet.up_blocks
     last = f"up_blocks.{len(ups) - 1}.resnets.{len(ups[-1].resnets) - 1}.conv_shortcut"
     unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(LAYERS), exclude_modules=[last]))
+
+
+def take_lora(unet: UNet2DConditionModel, given: Mapping[str, Tensor]) -> None:
+    """Begin with these weights of a LoRA, by the names of diffusers' files. Raises ValueError for another LoRA's."""
+    own = get_peft_model_state_dict(unet)
+    weights = {key.removeprefix("unet."): value for key, value in given.items()}
+    if {key: value.shape for key, value in own.items()} != {key: value.shape for key, value in weights.items()}:
+        raise ValueError("another rank, or other layers")
+    set_peft_model_state_dict(unet, weights)
 
 
 def lora_state(unet: UNet2DConditionModel) -> dict[str, Tensor]:

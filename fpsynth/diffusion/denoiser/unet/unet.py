@@ -138,7 +138,7 @@ class UnetDenoiser:
         """Write all parts, the adapter apart from the U-Net."""
         return files.save_parts(folder, self.parts, self.tokenizer)
 
-    def student(self, rank: int, seed: int) -> "UnetDenoiser":
+    def student(self, rank: int, seed: int, start: Path | None = None) -> "UnetDenoiser":
         """The adapter stays the teacher's."""
         unet = deepcopy(self.unet)
         if rank:
@@ -148,6 +148,8 @@ class UnetDenoiser:
         else:
             for name, parameter in unet.named_parameters():
                 parameter.requires_grad_(not is_adapter(name))
+        if start is not None:
+            files.take_student(unet, start)
         return replace(self, unet=unet)
 
     def save_student(self, folder: Path) -> None:
