@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from fpsynth.diffusion.denoiser.unet.adapter import plain_unet
+from fpsynth.conditioning.conditions import Conditions
+from fpsynth.diffusion.denoiser.guidance import ask
+from fpsynth.diffusion.denoiser.unet.adapter import is_adapter, plain_unet
 from fpsynth.diffusion.denoiser.unet.build import UnetSettings, build_unet
 from fpsynth.diffusion.denoiser.unet.highway import open_highway
 from fpsynth.diffusion.denoiser.unet.lora import with_lora
@@ -76,3 +78,21 @@ def test_a_widened_network_is_copied_and_read_again(tmp_path):
     again = type(made).from_pretrained(tmp_path)
     assert again.conv_in.kernel_size == (7, 7)
     assert all(torch.equal(a, b) for a, b in zip(made.parameters(), again.parameters(), strict=True))
+
+
+def test_a_new_denoiser_sees_style_images():
+    """Whatever is registered in a U-Net after its adapter was attached takes it out of use again."""
+    settings = UnetSettings(
+        widths=(192, 64), attend=1, context=64, heads=4, control_widths=(4, 16, 64, 64), highway=True
+    )
+    denoiser = settings.build(64, 8, ("ridge",), seed=0)
+    style = torch.randn(2, 1, 3, 128, 128)
+    batch = Conditions(
+        planes=torch.rand(2, 1, 64, 64), prompts=("", ""), style=style, styled=torch.tensor([[True], [False]])
+    )
+    z, t = torch.randn(2, 64, 8, 8), torch.tensor([900, 900])
+    ask(denoiser, denoiser.tell(batch), z, t).square().mean().backward()
+    learning = {name: p for name, p in denoiser.unet.named_parameters() if is_adapter(name) and p.requires_grad}
+    assert len(learning) > 4 and all(weight.grad is not None for weight in learning.values())
+    student = denoiser.student(2, 0)
+    assert all(d.unet.config.encoder_hid_dim_type == "ip_image_proj" for d in (denoiser, student))
