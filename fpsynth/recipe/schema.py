@@ -186,7 +186,7 @@ class StylePart(Part):
         description="example images, as in `images`: the words that they share are said where `prompt` says nothing",
     )
     per_image: int = Field(default=1, ge=1, le=16, description="style images that each image is given, none twice")
-    scale: float = Field(default=0.6, ge=0, le=2, description="how strongly")
+    scale: float = Field(default=1.0, ge=0, le=2, description="how strongly")
 
 
 class SamplingPart(Part):
