@@ -1,6 +1,7 @@
 """A transformer by one file and one table entry: trained, distilled by an adversarial method of one file, and used."""
 
 import json
+from statistics import median
 
 import pytest
 import torch
@@ -75,7 +76,7 @@ def test_it_learns_what_its_schedule_asks_for(made):
     assert type(model.denoiser).__name__ == "ToyTransformer"
     lines = (made / "denoiser" / "metrics.jsonl").read_text().splitlines()
     losses = [json.loads(line)["loss"] for line in lines]
-    assert losses[-1] < losses[0]
+    assert median(losses[3:]) < median(losses[:3])  # by the draw of the time they differ a hundredfold
 
 
 def test_the_adversary_learns_in_its_own_rhythm(made):

@@ -56,8 +56,8 @@ def test_words_make_room_for_a_style_image(source):
     label, drop = source.bank.labels[0], NOTHING.model_copy(update={"beside_style": 1.0})
     said = [draw_prompt(label, False, step_generator(0, k), drop, styled=True) for k in range(60)]
     whole = draw_prompt(label, False, step_generator(0, 0), drop)
-    assert 20 < said.count("") < 40
-    assert any(0 < len(prompt) < len(whole) for prompt in said)
+    assert 20 < said.count("a fingerprint") < 40
+    assert any(len("a fingerprint") < len(prompt) < len(whole) for prompt in said)
     assert all(draw_prompt(label, False, step_generator(0, k), drop) == whole for k in range(60))
 
 
