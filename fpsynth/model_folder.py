@@ -7,6 +7,7 @@ students/NAME/     few-step students, each with a scheduler of its own
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -61,7 +62,7 @@ def own_sampler(folder: Path, student: str | None) -> str | None:
     homes = [student_folder(folder, student)] if student else []
     for home in (*homes, folder):
         path = home / "scheduler" / "scheduler_config.json"
-        if path.is_file():
+        if os.path.isfile(path):
             name = read_json(path).get("_class_name")
             return next((ours for ours, facts in SAMPLERS.items() if facts.scheduler == name), None)
     return None

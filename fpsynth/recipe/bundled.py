@@ -1,5 +1,6 @@
 """The recipes that come with the program: used by name, and copied to start from."""
 
+import os
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ def bundled_recipes() -> Mapping[str, Path]:
 
 def find_recipe(path: Path) -> Path:
     """The path itself, or the bundled recipe of that name where no such file is."""
-    return path if path.exists() else bundled_recipes().get(path.as_posix(), path)
+    return path if os.path.exists(path) else bundled_recipes().get(path.as_posix(), path)
 
 
 def about(path: Path) -> str:

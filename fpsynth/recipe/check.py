@@ -1,5 +1,6 @@
 """What the schema's types cannot say of a recipe: files that must exist, and keys that must agree with each other."""
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from string import Formatter
@@ -173,7 +174,7 @@ def _model(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     if path is None:
         return
     name = sampling.student_name
-    if not path.is_dir():
+    if not os.path.isdir(path):  # a name may be longer than any file's: Path.is_dir would raise
         yield Finding(("sampling", "model"), f"no directory {path} (or one of: default, virtual)")
     elif not (path / INDEX).is_file():
         yield Finding(("sampling", "model"), f"{path} is not a model directory (no {INDEX})")

@@ -1,5 +1,6 @@
 """The files that a recipe lists: paths and globs, relative to the recipe, each one that can be read."""
 
+import os
 from collections.abc import Callable, Sequence
 from glob import glob, has_magic
 from pathlib import Path
@@ -36,7 +37,7 @@ def _entry(index: int, entry: str, folder: Path, fault: Callable[[Path], str | N
     if not paths:
         raise FileProblem(index, f"no file matches {entry}")
     for path in paths:
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise FileProblem(index, f"no file {path}")
         if problem := fault(path):
             raise FileProblem(index, f"{path} {problem}")

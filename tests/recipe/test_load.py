@@ -116,6 +116,10 @@ def test_the_recipes_that_people_copy_are_sound(path):
             "5:52: sampling.guide.skin: must be at least 0, not -1",
         ),
         ("sampling: {model: nowhere}", "5:19: sampling.model: no directory nowhere (or one of: default, virtual)"),
+        (
+            f"sampling: {{model: {'x' * 3000}}}",
+            f"5:19: sampling.model: no directory {'x' * 3000} (or one of: default, virtual)",
+        ),
         ("sampling: {model: .}", "5:19: sampling.model: . is not a model directory (no model_index.json)"),
         ("name: ../x", "5:7: name: must be letters, digits, '.', '_' and '-', and start with a letter or digit"),
         (
