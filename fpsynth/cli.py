@@ -289,7 +289,9 @@ def edit(
     "fpsynth train adapt train/adapt --data prints/ -o runs/own"
 )
 def train(
-    stage: Annotated[str, typer.Argument(help="bank, autoencoder, denoiser, adapters, embedding, reader or adapt")],
+    stage: Annotated[
+        str, typer.Argument(help="bank, autoencoder, denoiser, adapters, finisher, embedding, reader or adapt")
+    ],
     recipe: RecipePath,
     data: Annotated[Path | None, typer.Option("--data", help="adapt: the prints to learn from")] = None,
     out: RunFolder = None,

@@ -14,6 +14,7 @@ from transformers.utils import logging as transformers_logging
 from fpsynth.diffusion.bundle import check_bundle, components, forget_origins
 from fpsynth.diffusion.codec import CODECS, Codec, load_codec
 from fpsynth.diffusion.denoiser import BACKBONES, Denoiser
+from fpsynth.diffusion.finisher import Finisher, load_finisher, save_finisher
 from fpsynth.diffusion.schedule import Schedule, load_schedule
 from fpsynth.errors import DamagedFile, UserError
 from fpsynth.model_folder import INDEX, Knows, knows, student_folder, students, write_knows
@@ -21,11 +22,12 @@ from fpsynth.model_folder import INDEX, Knows, knows, student_folder, students, 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """Ready to sample or to learn."""
+    """Ready to sample or to learn. finisher: what ends the pictures, if anything."""
 
     denoiser: Denoiser
     codec: Codec
     schedule: Schedule
+    finisher: Finisher | None = None
 
     @property
     def multiple(self) -> int:
@@ -69,6 +71,7 @@ def _load(folder: Path, device: str, student: str | None, dtype: torch.dtype) ->
         denoiser=network.load(folder, student, device, dtype, knows(folder).planes),
         codec=load_codec(folder / codec, device, dtype),
         schedule=load_schedule(folder),
+        finisher=load_finisher(folder, device, dtype),
     )
 
 
@@ -81,6 +84,8 @@ def save_model(folder: Path, model: Model, knows: Knows) -> None:
         "_diffusers_version": version("diffusers"),
     }
     DDIMScheduler.from_config(model.schedule.config).save_pretrained(folder / "scheduler")
+    if model.finisher is not None:
+        save_finisher(folder, model.finisher)
     write_knows(folder, knows)
     forget_origins(folder)
     text = json.dumps(dict(sorted(index.items())), indent=2) + "\n"

@@ -14,6 +14,7 @@ from torch import Tensor
 from fpsynth.conditioning.conditions import Conditioning, Conditions, batched
 from fpsynth.diffusion.canvas import Canvas, begun, keeping, start_on
 from fpsynth.diffusion.denoiser.guidance import Towards, moved, predictor
+from fpsynth.diffusion.finisher import code_of
 from fpsynth.diffusion.model import Model
 from fpsynth.diffusion.noise import Node, NoiseSource, Sharing
 from fpsynth.diffusion.samplers import Course, make_course, sampler_of
@@ -81,18 +82,34 @@ def sample(
     towards: what a classifier guides the batch to.
     """
     sampler, course = sampler_of(settings.scheduler), course_of(model, settings)
-    predict = predictor(model.denoiser, conditions_of(model, settings, requests), settings.cfg_scale)
+    conditions = conditions_of(model, settings, requests)
+    predict = predictor(model.denoiser, conditions, settings.cfg_scale)
     if towards is not None:
         predict = moved(predict, towards, model.schedule)
     sources = [noise_source(model, settings, request) for request in requests]
-    start = noise_of(model, [source.start() for source in sources])
+    noise = [source.start() for source in sources]
+    start = noise_of(model, noise)
     canvases = [request.canvas for request in requests if request.canvas is not None]
     if canvases:
         course = begun(course, canvases[0].strength)
         predict, start = keeping(predict, canvases, model.schedule), start_on(canvases, start, course)
     latents = sampler.sample(predict, start, lambda i: noise_of(model, [s.injection(i) for s in sources]), course)
+    pictures = finished(model, conditions, model.codec.decode(latents), torch.stack(noise))
     shared = sum(settings.sharing.shares(step) for step in course.injects if step >= course.begin)
-    return [Sampled(image.numpy(), shared) for image in grey(model.codec.decode(latents))]
+    return [Sampled(image.numpy(), shared) for image in grey(pictures)]
+
+
+def finished(model: Model, conditions: Conditions, pictures: Tensor, noise: Tensor) -> Tensor:
+    """The pictures (B, 1, H, W) as the model's finisher ends them, as far as the planes are to act.
+
+    noise: that they were drawn from, on pixels.
+    """
+    share = min(conditions.control_scale, 1.0)
+    if model.finisher is None or share == 0:
+        return pictures
+    told = model.denoiser.tell(conditions)
+    ended = model.finisher(pictures, told.planes, noise.to(pictures.device), code_of(told))
+    return torch.lerp(pictures, ended, share)
 
 
 def course_of(model: Model, settings: Settings) -> Course:

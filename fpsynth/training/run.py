@@ -24,6 +24,7 @@ from fpsynth.training.data import Bank, BankSettings, build_bank, build_prints
 from fpsynth.training.denoiser import AdapterSettings, DenoiserSettings, run_adapters, run_denoiser
 from fpsynth.training.distill import DistillSettings, run_distill
 from fpsynth.training.embedding import EmbeddingSettings, run_embedding
+from fpsynth.training.finisher import FinisherSettings, run_finisher
 from fpsynth.training.loop import check_precision
 from fpsynth.training.reader import ReaderSettings, run_reader
 
@@ -79,6 +80,11 @@ def _embedding_stage(settings: EmbeddingSettings, out: Path, device: str, consol
     run_embedding(settings, prints, out, device, console)
 
 
+def _finisher_stage(settings: FinisherSettings, out: Path, device: str, console: Console) -> None:
+    check_bundle(settings.model or default_model())
+    run_finisher(settings, _prepare(settings, settings.bank, out, console), out, device, console)
+
+
 def _reader_stage(settings: ReaderSettings, out: Path, device: str, console: Console) -> None:
     check_bundle(settings.model or default_model())
     run_reader(settings, _prepare(settings, settings.bank, out, console), out, device, console)
@@ -95,6 +101,7 @@ STAGES: Final[Mapping[str, Stage]] = {
     "autoencoder": Stage(AutoencoderSettings, _autoencoder_stage),
     "denoiser": Stage(DenoiserSettings, _denoiser_stage),
     "adapters": Stage(AdapterSettings, _adapters_stage),
+    "finisher": Stage(FinisherSettings, _finisher_stage),
     "embedding": Stage(EmbeddingSettings, _embedding_stage),
     "reader": Stage(ReaderSettings, _reader_stage),
     "adapt": Stage(AdaptSettings, _adapt_stage),

@@ -6,11 +6,11 @@ import torch
 from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.samplers import make_course, sampler_of
+from fpsynth.training.critic import Critic, Shown, Trial
 from fpsynth.training.denoiser.lessons import lessons_for
 from fpsynth.training.distill import DistillSettings
-from fpsynth.training.distill.adversarial import AdversarialSettings, Critic, Shown, drawn
+from fpsynth.training.distill.adversarial import drawn
 from fpsynth.training.distill.distill import DistillJob, pair, space_of, timing_of
-from fpsynth.training.distill.method import Space
 from tests.training.tiny import CROPS, QUIET, loop
 
 
@@ -44,11 +44,11 @@ def test_the_verdict_moves_the_student_alone_and_the_critic_moves_itself(job):
     made.loss(0, torch.device("cpu"), torch.float32)[0].backward()
     assert any(p.grad is not None and p.grad.abs().max() > 0 for p in student.parameters())
     assert all(p.grad is None for p in teacher.parameters())
-    for module in (student, teaching.critic):
+    for module in (student, teaching.trial.critic):
         module.zero_grad()
     (critic,) = teaching.opponents(made.lesson)
     critic.loss(0, torch.device("cpu"), torch.float32)[0].backward()
-    assert all(p.grad is not None for p in teaching.critic.parameters())
+    assert all(p.grad is not None for p in teaching.trial.critic.parameters())
     assert all(p.grad is None for p in student.parameters())
 
 
@@ -60,22 +60,21 @@ def grain(seed: int) -> torch.Tensor:
 @pytest.mark.parametrize("fault", ["no grain", "hatched"])
 def test_a_critic_learns_to_tell_faint_faults_of_texture(fault):
     """Also on pictures that it has not seen."""
-    teaching = AdversarialSettings(penalty=0.01).begin(Space(channels=64, planes=3, words=8))
+    torch.manual_seed(0)
+    trial = Trial(Critic(3, 8))
     lines = 0.04 * (torch.arange(64) % 8 == 0).float()
 
     def shown(seed: int) -> Shown:
         faulty = torch.zeros(4, 1, 64, 64) if fault == "no grain" else grain(seed + 1) + lines
         return Shown(grain(seed), faulty, torch.zeros(4, 3, 64, 64), torch.zeros(4, 8))
 
-    optimizer = torch.optim.Adam(teaching.critic.parameters(), 1e-3)
+    optimizer = torch.optim.Adam(trial.critic.parameters(), 1e-3)
     for step in range(100):
-        teaching.shown = shown(10 * step)
         optimizer.zero_grad()
-        loss, _ = teaching._judge(step, torch.device("cpu"), torch.float32)
+        loss, _ = trial.verdict(shown(10 * step), 0.01)
         loss.backward()
         optimizer.step()
-    teaching.shown = shown(5)
-    _, figures = teaching._judge(0, torch.device("cpu"), torch.float32)
+    _, figures = trial.verdict(shown(5), 0.01)
     assert figures["apart"] > 0.5
 
 

@@ -1,0 +1,128 @@
+"""The finisher: from what a denoiser drew to the picture, pixel by pixel, under the same planes, words and style.
+
+A decoder that is told the conditions again (as Zhu et al., Designing a better asymmetric VQGAN for Stable Diffusion,
+2023, do for masks). The denoiser's latents are cells of 8 x 8 pixels and its answers are means of what is likely:
+ridges come out soft, and the cells can be seen in even greys. Here neighbouring pixels are seen together, and a
+critic's eye has decided what comes out (fpsynth.training.finisher).
+"""
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from fpsynth.diffusion.bundle import read_tensors
+from fpsynth.diffusion.denoiser.protocol import Told
+from fpsynth.errors import DamagedFile
+from fpsynth.model_folder import read_json
+
+FOLDER, WEIGHTS, CONFIG = "finisher", "diffusion_pytorch_model.safetensors", "config.json"
+WIDTHS = (16, 32, 64, 64)
+SLOW = 32
+"""Pixels: shades and backgrounds, slower than this, are the denoiser's."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """planes: number of control planes; code: width of what words and style come to; widths: channels at 1, 1/2, 1/4
+    ... of the pixels."""
+
+    planes: int
+    code: int
+    widths: tuple[int, ...] = WIDTHS
+
+
+class Block(nn.Module):
+    """x + convolutions of x, their channels scaled and shifted by the code (Perez et al., FiLM, 2018)."""
+
+    def __init__(self, width: int, code: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, width, 3, 1, 1)
+        self.told = nn.Linear(code, 2 * width)
+        for parameter in (*self.told.parameters(), self.second.weight):
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        """(B, width, h, w), (B, code) -> as x."""
+        scale, shift = self.told(code)[:, :, None, None].chunk(2, 1)
+        inner = self.first(F.silu(x)) * (1 + scale) + shift
+        out: Tensor = x + self.second(F.silu(inner))
+        return out
+
+
+class Finisher(nn.Module):
+    """A small U-Net on pixels, which begins by changing nothing. No norms: a pixel depends on what is near it alone.
+
+    What is slow stays as it was: left free, a run spends its time on swings of the tone.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        widths, code = shape.widths, shape.code
+        self.into = nn.Conv2d(2 + shape.planes, widths[0], 3, 1, 1)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
+        self.before = nn.ModuleList(Block(width, code) for width in widths)
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
+        self.after = nn.ModuleList(Block(width, code) for width in widths)
+        self.out = nn.Conv2d(widths[0], 1, 3, 1, 1)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, picture: Tensor, planes: Tensor, noise: Tensor, code: Tensor) -> Tensor:
+        """picture (B, 1, H, W) float32 in about [-1, 1], planes (B, P, H, W) in [0, 1], noise (B, 1, H, W) standard
+        normal, code (B, C) -> as picture. Sides must be multiples of 8 with the usual widths."""
+        dtype = self.into.weight.dtype
+        x, code = self.into(torch.cat([picture, planes, noise], 1).to(dtype)), code.to(dtype)
+        skips: list[Tensor] = []
+        for level, block in enumerate(self.before):
+            x = block(x if level == 0 else self.down[level - 1](x), code)
+            skips.append(x)
+        x = self.after[-1](skips.pop(), code)
+        for join, block in zip(reversed(self.up), reversed(self.after[:-1]), strict=True):
+            x = block(skips.pop() + F.interpolate(join(x), scale_factor=2.0, mode="bilinear"), code)
+        change: Tensor = self.out(F.silu(x)).float()
+        return picture + change - slow(change)
+
+
+def slow(picture: Tensor) -> Tensor:
+    """What is slow in a picture (B, 1, H, W): the means of squares of SLOW pixels, with slopes between them."""
+    means = F.avg_pool2d(picture, SLOW, ceil_mode=True, count_include_pad=False)
+    return F.interpolate(means, size=picture.shape[2:], mode="bilinear")
+
+
+def code_of(told: Told) -> Tensor:
+    """What words and style images come to: (B, C)."""
+    return torch.cat([told.text.mean(1), told.style.mean(1)], 1)
+
+
+def save_finisher(folder: Path, finisher: Finisher) -> None:
+    """Write it in fp16 into the folder `finisher` of a model directory."""
+    home = folder / FOLDER
+    home.mkdir(parents=True, exist_ok=True)
+    shape = finisher.shape
+    config = {"_class_name": "Finisher", "planes": shape.planes, "code": shape.code, "widths": list(shape.widths)}
+    (home / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    save_file({key: value.half().contiguous() for key, value in finisher.state_dict().items()}, home / WEIGHTS)
+
+
+def load_finisher(folder: Path, device: str, dtype: torch.dtype) -> Finisher | None:
+    """The finisher of a model directory, or None where it has none. Raises DamagedFile for one that cannot be read."""
+    home = folder / FOLDER
+    if not home.is_dir():
+        return None
+    config = read_json(home / CONFIG)
+    try:
+        finisher = Finisher(Shape(int(config["planes"]), int(config["code"]), tuple(map(int, config["widths"]))))
+        finisher.load_state_dict(read_tensors(home / WEIGHTS))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DamagedFile(f"{home}: not a finisher ({str(error).splitlines()[0]})") from None
+    placed: Any = finisher.eval().requires_grad_(False).to(device, dtype)
+    moved: Finisher = placed.to(memory_format=torch.channels_last)
+    return moved

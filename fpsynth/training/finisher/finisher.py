@@ -1,0 +1,199 @@
+"""The finisher stage: a model's pictures are drawn once, and a finisher learns to end them so that a critic is content.
+
+Where a picture was begun from the bank's print, the two are compared pixel by pixel (Isola et al., pix2pix, 2017),
+which draws the ridges; all else is between finisher and critic.
+"""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from fpsynth.console import Console
+from fpsynth.diffusion.finisher import Finisher, Shape, save_finisher
+from fpsynth.diffusion.model import load_model
+from fpsynth.errors import UserError
+from fpsynth.model_folder import default_model, own_sampler
+from fpsynth.training.batches import DropSettings, Side
+from fpsynth.training.critic import Critic, Shown, Trial
+from fpsynth.training.data import Bank, BankSettings
+from fpsynth.training.data.store import Columns
+from fpsynth.training.finisher.drawn import CODE, DRAWN, NOISE, PLANES, REAL, Drawing, draw_pictures, is_paired
+from fpsynth.training.loop import Learner, LoopSettings, fit, step_generator
+
+GRID = 16
+"""Pixels: crops begin on it, so that the cells of the latents lie alike for finisher and critic."""
+LOOKED_AT = 4
+
+
+class FinisherSettings(BaseModel):
+    """A recipe of this stage.
+
+    crop     side of what is cut out of the pictures at each step
+    near     weight of the distance to the bank's print, where that is known
+    alone    steps of the start in which that alone counts
+    penalty  on the critic's slopes, at the first step and at the last; between them it falls by equal factors
+    rate     the critic's, times the loop's
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: Literal["finisher"]
+    bank: Path | BankSettings = Field(default_factory=BankSettings)
+    model: Path | None = Field(default=None, description="whose pictures; null: the bundled model")
+    student: str | None = Field(default="default", description="of the model; null: the model itself")
+    steps: PositiveInt = Field(default=4, le=50)
+    cfg_scale: float = Field(default=1.25, ge=1, le=20)
+    pictures: PositiveInt = 3072
+    side: Side = 256
+    crop: Side = 128
+    drop: DropSettings = DropSettings(style=0.6, prompt=0.05, control=0.0)
+    near: NonNegativeFloat = 10.0
+    alone: NonNegativeInt = 60
+    penalty: tuple[PositiveFloat, PositiveFloat] = (0.03, 0.002)
+    rate: PositiveFloat = 1.0
+    loop: LoopSettings
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Crops of what was drawn, in [-1, 1], with all that they were drawn from; paired (B,): 1 where from the bank's."""
+
+    drawn: Tensor
+    real: Tensor
+    planes: Tensor
+    noise: Tensor
+    code: Tensor
+    paired: Tensor
+
+    def to(self, device: torch.device) -> "Crops":
+        """On a device."""
+        each = (self.drawn, self.real, self.planes, self.noise, self.code, self.paired)
+        return Crops(*(x.to(device) for x in each))
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What was drawn: `count` pictures of side x side pixels."""
+
+    columns: Columns
+    count: int
+    side: int
+
+    def crops(self, index: list[int], top: list[int], left: list[int], size: int) -> Crops:
+        """Crops of these pictures with these upper left corners."""
+        places = [(i, slice(y, y + size), slice(x, x + size)) for i, y, x in zip(index, top, left, strict=True)]
+        read = self.columns.read
+        return Crops(
+            drawn=torch.stack([_signed(read(DRAWN, *place))[None] for place in places]),
+            real=torch.stack([_signed(read(REAL, *place))[None] for place in places]),
+            planes=torch.stack([read(PLANES, i, slice(None), y, x) for i, y, x in places]).float() / 255,
+            noise=torch.stack([read(NOISE, i, slice(None), y, x) for i, y, x in places]).float(),
+            code=torch.stack([read(CODE, i, slice(None)) for i in index]).float(),
+            paired=torch.tensor([float(is_paired(i)) for i in index]),
+        )
+
+
+def _signed(grey: Tensor) -> Tensor:
+    return grey.float() / 127.5 - 1
+
+
+@dataclass
+class FinisherJob:
+    """Finisher and critic, at the same crops."""
+
+    finisher: Finisher
+    trial: Trial
+    pictures: Pictures
+    settings: FinisherSettings
+    shown: Shown | None = field(default=None, init=False)
+    """Of the present step: the critic learns from the very pictures that the finisher was judged by."""
+
+    @property
+    def learners(self) -> tuple[Learner, ...]:
+        """The finisher, and then the critic."""
+        critic = {"critic": self.trial.critic}
+        return (
+            Learner(modules={"finisher": self.finisher}, loss=self.loss),
+            Learner(modules=critic, loss=self._judge, name="critic", rate=self.settings.rate),
+        )
+
+    def loss(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
+        """The critic's verdict, and how far the pictures are from the bank's."""
+        crops = self._draw(step).to(device)
+        finished = self._finished(crops)
+        shown = Shown(crops.real, finished.clamp(-1, 1), crops.planes, crops.code)
+        self.shown = shown.still()
+        verdict = self.trial.seen_through(shown)
+        away = ((finished - crops.real).abs().mean((1, 2, 3)) * crops.paired).mean()
+        figures = {"verdict": float(verdict.detach()), "away": float(away.detach())}
+        say = float(step >= self.settings.alone)
+        return say * verdict + self.settings.near * away, figures
+
+    def _draw(self, step: int) -> Crops:
+        """The crops of a step."""
+        generator, how = step_generator(self.settings.loop.seed, step), self.settings
+        index = torch.randint(self.pictures.count, (how.loop.batch,), generator=generator).tolist()
+        room = (how.side - how.crop) // GRID + 1
+        top, left = (GRID * torch.randint(room, (2, len(index)), generator=generator)).tolist()
+        return self.pictures.crops(index, top, left, how.crop)
+
+    def _finished(self, crops: Crops) -> Tensor:
+        finished: Tensor = self.finisher(crops.drawn, crops.planes, crops.noise, crops.code)
+        return finished
+
+    def _judge(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
+        assert self.shown is not None, "the finisher learns first"
+        first, last = self.settings.penalty
+        return self.trial.verdict(self.shown, first * (last / first) ** (step / self.settings.loop.steps))
+
+    def grid(self) -> Tensor:
+        """Pictures as they were drawn, and on their right as they are finished."""
+        stride = max(self.pictures.count // LOOKED_AT, 1)
+        index = [i * stride % self.pictures.count for i in range(LOOKED_AT)]
+        crops = self.pictures.crops(index, [0] * LOOKED_AT, [0] * LOOKED_AT, self.pictures.side)
+        finished = self._finished(crops.to(self.finisher.out.weight.device)).cpu().clamp(-1, 1)
+        return torch.stack([crops.drawn, finished], 1).flatten(0, 1)
+
+
+def run_finisher(settings: FinisherSettings, bank: Bank, out: Path, device: str, console: Console) -> None:
+    """Train, and write out/model/: a copy of the model with a finisher."""
+    base = settings.model or default_model()
+    pictures = _pictures(settings, base, bank, out / "drawn", device, console)
+    some = pictures.crops([0], [0], [0], settings.crop)
+    planes, code = some.planes.shape[1], some.code.shape[1]
+    torch.manual_seed(settings.loop.seed)
+    finisher = Finisher(Shape(planes, code))
+    job = FinisherJob(finisher, Trial(Critic(planes, code)), pictures, settings)
+    fit(job, settings.loop, out, device, console)
+    shutil.copytree(base, out / "model", dirs_exist_ok=True)
+    save_finisher(out / "model", finisher)
+    console.note(f"model: {out / 'model'}")
+
+
+def _pictures(
+    settings: FinisherSettings, base: Path, bank: Bank, folder: Path, device: str, console: Console
+) -> Pictures:
+    """Draw the pictures, or find them drawn."""
+    sampler = own_sampler(base, settings.student)
+    if sampler is None:
+        raise UserError(f"{base}: names no sampler that is known here")
+    drawing = Drawing(
+        side=settings.side,
+        sampler=sampler,
+        steps=settings.steps,
+        cfg_scale=settings.cfg_scale,
+        drop=settings.drop,
+        seed=settings.loop.seed,
+    )
+    model = load_model(base, device, settings.student)
+    if model.codec.grain > 1:
+        raise UserError(f"{base}: its noise is not on pixels, and a finisher is shown that")
+    told = drawing.settings(base, settings.student)
+    columns = draw_pictures(folder, model, told, bank, drawing, settings.pictures, console.note)
+    return Pictures(columns, settings.pictures, settings.side)

@@ -1,0 +1,117 @@
+"""The finisher: nothing at birth, near things alone, and where a model has one, its pictures go through it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fpsynth.conditioning.conditions import Conditions
+from fpsynth.diffusion.finisher import FOLDER, WEIGHTS, Finisher, Shape, code_of, load_finisher, save_finisher
+from fpsynth.diffusion.sample import finished
+from fpsynth.errors import DamagedFile
+
+SHAPE = Shape(planes=3, code=5, widths=(8, 16, 16, 16))
+
+
+def taught(shape=SHAPE):
+    """As if it had learnt something."""
+    torch.manual_seed(1)
+    finisher = Finisher(shape)
+    with torch.no_grad():
+        for parameter in finisher.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return finisher.eval()
+
+
+def material(count=2, side=64, shape=SHAPE):
+    torch.manual_seed(2)
+    return (
+        2 * torch.rand(count, 1, side, side) - 1,
+        torch.rand(count, shape.planes, side, side),
+        torch.randn(count, 1, side, side),
+        torch.randn(count, shape.code),
+    )
+
+
+def test_it_begins_by_changing_nothing():
+    picture, *told = material()
+    assert torch.equal(Finisher(SHAPE)(picture, *told), picture)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("which", range(4), ids=["picture", "planes", "noise", "code"])
+def test_everything_that_it_is_shown_counts(which):
+    shown = list(material())
+    before = taught()(*shown)
+    shown[which] = shown[which].flip(0)
+    assert not torch.allclose(taught()(*shown), before, atol=1e-3)
+
+
+@torch.no_grad()
+def test_a_batch_is_as_each_alone():
+    shown = material(3)
+    together = taught()(*shown)
+    alone = torch.cat([taught()(*(x[i : i + 1] for x in shown)) for i in range(3)])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+@torch.no_grad()
+def test_what_is_far_away_does_not_count():
+    """So a crop and the whole image are finished alike."""
+    picture, *told = material(1, 320)
+    before = taught()(picture, *told)
+    picture[..., 200:] = 1
+    after = taught()(picture, *told)
+    assert torch.allclose(before[..., :8], after[..., :8], atol=1e-6)
+    assert not torch.allclose(before[..., 180:], after[..., 180:], atol=1e-3)
+
+
+@torch.no_grad()
+def test_it_is_saved_in_half_floats_and_comes_back(tmp_path):
+    finisher, shown = taught(), material()
+    save_finisher(tmp_path, finisher)
+    back = load_finisher(tmp_path, "cpu", torch.float32)
+    assert torch.allclose(back(*shown), finisher(*shown), atol=1e-2)
+    assert load_finisher(tmp_path / "elsewhere", "cpu", torch.float32) is None
+
+
+@pytest.mark.parametrize("fault", ["no weights", "other widths", "no config"])
+def test_a_damaged_one_is_named(tmp_path, fault):
+    save_finisher(tmp_path, taught())
+    home = tmp_path / FOLDER
+    if fault == "no weights":
+        (home / WEIGHTS).unlink()
+    elif fault == "no config":
+        (home / "config.json").unlink()
+    else:
+        (home / "config.json").write_text((home / "config.json").read_text().replace("16", "24"))
+    with pytest.raises(DamagedFile, match="finisher"):
+        load_finisher(tmp_path, "cpu", torch.float32)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("control_scale", "share"), [(0.0, 0), (0.5, 0.5), (1.0, 1), (1.7, 1)])
+def test_it_acts_as_far_as_the_planes_do(model, control_scale, share):
+    told = Conditions(
+        planes=torch.rand(1, 3, 64, 64),
+        prompts=("a fingerprint",),
+        style=torch.zeros(1, 1, 3, 128, 128),
+        styled=torch.zeros(1, 1, dtype=torch.bool),
+        control_scale=control_scale,
+    )
+    code = code_of(model.denoiser.tell(told)).shape[1]
+    finisher = Finisher(Shape(planes=3, code=code, widths=(8, 16)))
+    finisher.out.weight.normal_()
+    picture, noise = torch.zeros(1, 1, 64, 64), torch.randn(1, 1, 64, 64)
+    ended = finished(replace(model, finisher=finisher), told, picture, noise)
+    whole = finisher(picture, told.planes, noise, code_of(model.denoiser.tell(told)))
+    assert whole.std() > 0.1
+    assert torch.allclose(ended, whole * share, atol=1e-6)
+    assert torch.equal(finished(model, told, picture, noise), picture)
+
+
+@torch.no_grad()
+def test_shades_stay_as_they_were():
+    picture, *told = material(1, 128)
+    change = taught()(picture, *told) - picture
+    assert change.std() > 10 * torch.nn.functional.avg_pool2d(change, 64).abs().max()

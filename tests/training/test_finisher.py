@@ -1,0 +1,88 @@
+"""The finisher stage: what it is shown, what it mends, and that a run which was cut ends as any other."""
+
+import pytest
+import torch
+
+from fpsynth.diffusion.finisher import Finisher, Shape
+from fpsynth.diffusion.model import load_model, save_model
+from fpsynth.errors import UserError
+from fpsynth.model_folder import PLANES
+from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder
+from fpsynth.training.critic import Critic, Trial
+from fpsynth.training.denoiser.denoiser import new_model, trained_on
+from fpsynth.training.finisher import FinisherSettings, run_finisher
+from fpsynth.training.finisher.finisher import Crops, FinisherJob
+from fpsynth.training.loop import fit
+from tests.training.tiny import QUIET, Cut, cut_at, denoiser_settings, loop
+
+
+@pytest.fixture(scope="module")
+def pixel_model(tmp_path_factory):
+    """An untrained model whose latents are the pixels, turned."""
+    home = tmp_path_factory.mktemp("pixels")
+    shape = {"transform": "dct", "block_out_channels": (16, 16, 64, 144), "latent_channels": 64}
+    new_autoencoder(
+        AutoencoderSettings(stage="autoencoder", loop=loop(1), **shape), torch.zeros(1, 1, 64, 64)
+    ).save_pretrained(home / "encoder")
+    save_model(home / "model", new_model(denoiser_settings(home)), trained_on(PLANES))
+    return home / "model"
+
+
+def settings_of(model, plan, **changes) -> FinisherSettings:
+    usual = {"stage": "finisher", "model": model, "student": None, "steps": 2, "pictures": 64, "side": 64, "crop": 64}
+    return FinisherSettings(**usual | {"loop": plan} | changes)
+
+
+def test_a_run_that_was_cut_ends_with_the_same_weights(bank, pixel_model, tmp_path):
+    run_finisher(settings_of(pixel_model, loop(3, log_every=1)), bank, tmp_path / "whole", "cpu", QUIET)
+    often = settings_of(pixel_model, loop(3, log_every=1, checkpoint_minutes=1e-9))
+    with pytest.raises(Cut):
+        run_finisher(often, bank, tmp_path / "cut", "cpu", cut_at(2))
+    run_finisher(often, bank, tmp_path / "cut", "cpu", QUIET)
+    path = "model/finisher/diffusion_pytorch_model.safetensors"
+    assert (tmp_path / "whole" / path).read_bytes() == (tmp_path / "cut" / path).read_bytes()
+    assert load_model(tmp_path / "whole" / "model").finisher is not None
+
+
+def test_pictures_of_other_settings_are_not_taken(bank, pixel_model, tmp_path):
+    run_finisher(settings_of(pixel_model, loop(1)), bank, tmp_path, "cpu", QUIET)
+    with pytest.raises(UserError, match="other settings"):
+        run_finisher(settings_of(pixel_model, loop(1), cfg_scale=3), bank, tmp_path, "cpu", QUIET)
+
+
+def test_a_model_whose_noise_is_not_on_pixels_is_refused(bank, model, tmp_path):
+    with pytest.raises(UserError, match="pixels"):
+        run_finisher(settings_of(model, loop(1)), bank, tmp_path, "cpu", QUIET)
+
+
+class Hatched:
+    """Pictures of even grey with grain, drawn with a line along every eighth row and without the grain."""
+
+    count, side = 64, 64
+
+    def crops(self, index, top, left, size):
+        noise = torch.randn(len(index), 1, size, size, generator=torch.Generator().manual_seed(sum(index)))
+        other = torch.randn(len(index), 1, size, size, generator=torch.Generator().manual_seed(1 + sum(index)))
+        lines = 0.2 * (torch.arange(size) % 8 == 0).float()[:, None]
+        return Crops(
+            drawn=torch.zeros(len(index), 1, size, size) + lines,
+            real=0.2 * other,
+            planes=torch.zeros(len(index), 1, size, size),
+            noise=noise,
+            code=torch.zeros(len(index), 1),
+            paired=torch.zeros(len(index)),
+        )
+
+
+def test_it_mends_lines_and_draws_grain(tmp_path):
+    settings = settings_of(None, loop(150, batch=8, learning_rate=3e-3), penalty=(0.02, 0.002), alone=0)
+    torch.manual_seed(0)
+    finisher = Finisher(Shape(planes=1, code=1, widths=(8, 16)))
+    job = FinisherJob(finisher, Trial(Critic(1, 1)), Hatched(), settings)
+    fit(job, settings.loop, tmp_path, "cpu", QUIET)
+    crops = Hatched().crops([900, 901], [0, 0], [0, 0], 64)
+    with torch.no_grad():
+        ended = finisher(crops.drawn, crops.planes, crops.noise, crops.code)
+    lines = (ended[:, :, ::8].mean() - ended.mean()).abs()
+    assert lines < 0.06
+    assert 0.1 < ended.std() < 0.3
