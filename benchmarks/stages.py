@@ -22,7 +22,16 @@ from fpsynth.conditioning.planes import control_planes
 from fpsynth.dataset import DatasetSpec, DatasetWriter, Renderer, Row
 from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.model import Model, load_model
-from fpsynth.diffusion.sample import Request, Settings, conditions_of, course_of, noise_of, noise_source, sample
+from fpsynth.diffusion.sample import (
+    Request,
+    Settings,
+    conditions_of,
+    course_of,
+    finished,
+    noise_of,
+    noise_source,
+    sample,
+)
 from fpsynth.extractor import chosen
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, Impression, capture
@@ -111,7 +120,8 @@ def measured(model: Model, batch: int, repeat: int) -> list[tuple[str, float]]:
             "noise": (lambda: [noise_source(model, settings, r).start() for r in requests], batch),
             "sampling, one step": (one_step(model, settings, requests), batch),
             "decoding": (decoding(model, requests), batch),
-            "4 steps and decoding, all": (lambda: sample(model, settings, requests), batch),
+            "finishing": (finishing(model, settings, requests), batch),
+            "4 steps and all after them": (lambda: sample(model, settings, requests), batch),
             "writing (Parquet, 32 images)": (lambda: write_shard([row_of(impression, image)] * 32), 32),
         }
         stages[f"gate ({chosen()})"] = (lambda: gate.judge(image, impression.minutiae, contact, 500), 1)
@@ -131,6 +141,13 @@ def one_step(model: Model, settings: Settings, requests: list[Request]) -> Calla
 def decoding(model: Model, requests: list[Request]) -> Callable[[], object]:
     latents = starts_of(model, requests)
     return lambda: model.codec.decode(latents)
+
+
+def finishing(model: Model, settings: Settings, requests: list[Request]) -> Callable[[], object]:
+    conditions = conditions_of(model, settings, requests)
+    noise = torch.stack([noise_source(model, settings, request).start() for request in requests])
+    pictures = model.codec.decode(starts_of(model, requests))
+    return lambda: finished(model, conditions, pictures, noise)
 
 
 if __name__ == "__main__":

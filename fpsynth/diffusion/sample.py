@@ -31,6 +31,7 @@ class Settings:
     cfg_scale: float = 1.0
     control_scale: float = 1.0
     style_scale: float = 0.6
+    finish: bool = True
     shared_steps: int = 0
     shared_order: str = "last"
     transport: str = "skin"
@@ -94,7 +95,9 @@ def sample(
         course = begun(course, canvases[0].strength)
         predict, start = keeping(predict, canvases, model.schedule), start_on(canvases, start, course)
     latents = sampler.sample(predict, start, lambda i: noise_of(model, [s.injection(i) for s in sources]), course)
-    pictures = finished(model, conditions, model.codec.decode(latents), torch.stack(noise))
+    pictures = model.codec.decode(latents)
+    if settings.finish:
+        pictures = finished(model, conditions, pictures, torch.stack(noise))
     shared = sum(settings.sharing.shares(step) for step in course.injects if step >= course.begin)
     return [Sampled(image.numpy(), shared) for image in grey(pictures)]
 

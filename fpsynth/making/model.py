@@ -77,6 +77,7 @@ def sampling_settings(recipe: Recipe) -> Settings:
         eta=part.eta,
         cfg_scale=part.cfg_scale,
         control_scale=part.control_scale,
+        finish=part.finish,
         style_scale=recipe.style.scale,
         shared_steps=part.shared_noise_steps,
         shared_order=part.shared_noise_order,

@@ -215,6 +215,7 @@ class SamplingPart(Part):
         "model itself (`student: none`) on",
     )
     control_scale: float = Field(default=1.0, ge=0, le=2, description="how strongly the finger's ridges hold the image")
+    finish: bool = Field(default=True, description="the model's finisher, where it has one, ends the images")
     shared_noise_steps: int = Field(
         default_factory=lambda done: done["steps"] // 2,
         ge=0,

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from fpsynth.diffusion.finisher import Finisher, Shape
 from fpsynth.diffusion.model import load_model, save_model
@@ -29,7 +30,15 @@ def pixel_model(tmp_path_factory):
 
 
 def settings_of(model, plan, **changes) -> FinisherSettings:
-    usual = {"stage": "finisher", "model": model, "student": None, "steps": 2, "pictures": 64, "side": 64, "crop": 64}
+    usual = {
+        "stage": "finisher",
+        "model": model,
+        "student": None,
+        "steps": (2, 1),
+        "pictures": 64,
+        "side": 64,
+        "crop": 64,
+    }
     return FinisherSettings(**usual | {"loop": plan} | changes)
 
 
@@ -53,6 +62,17 @@ def test_pictures_of_other_settings_are_not_taken(bank, pixel_model, tmp_path):
 def test_a_model_whose_noise_is_not_on_pixels_is_refused(bank, model, tmp_path):
     with pytest.raises(UserError, match="pixels"):
         run_finisher(settings_of(model, loop(1)), bank, tmp_path, "cpu", QUIET)
+
+
+def test_it_goes_on_with_the_models_own(bank, pixel_model, tmp_path):
+    with pytest.raises(UserError, match="no finisher"):
+        run_finisher(settings_of(pixel_model, loop(1), fresh=False), bank, tmp_path / "none", "cpu", QUIET)
+    run_finisher(settings_of(pixel_model, loop(2)), bank, tmp_path / "first", "cpu", QUIET)
+    had = tmp_path / "first" / "model"
+    run_finisher(settings_of(had, loop(1, learning_rate=1e-9), fresh=False), bank, tmp_path / "second", "cpu", QUIET)
+    path = "model/finisher/diffusion_pytorch_model.safetensors"
+    before, after = (load_file(tmp_path / run / path) for run in ("first", "second"))
+    assert all(torch.equal(before[key], after[key]) for key in before)
 
 
 class Hatched:

@@ -1,8 +1,8 @@
 """What a finisher learns from: pictures as a model draws them under the conditions of a bank's crops, beside these.
 
-Drawn once, chunk by chunk, and kept: then the model is needed no more. Every other eight pictures do not begin from
-noise alone but, a step later, from the bank's print under that step's noise: they have its tone and contrast, so that
-the two can be compared pixel by pixel.
+Drawn once, chunk by chunk, and kept: then the model is needed no more. Half of the pictures do not begin from noise
+alone but, a step later, from the bank's print under that step's noise: they have its tone and contrast, so that the two
+can be compared pixel by pixel.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from fpsynth.diffusion.bundle import digest
 from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.finisher import code_of
 from fpsynth.diffusion.model import Model
-from fpsynth.diffusion.samplers import make_course, sampler_of
+from fpsynth.diffusion.samplers import Course, make_course, sampler_of
 from fpsynth.training.batches import Batch, DropSettings, draw_batch
-from fpsynth.training.data import Bank, LatentBank, encode_bank
+from fpsynth.training.data import LatentBank
 from fpsynth.training.data.description import Description, claim
 from fpsynth.training.data.store import Chunk, Columns, Say, Store
 from fpsynth.training.loop import step_generator
@@ -30,11 +30,11 @@ DRAWN, REAL, PLANES, NOISE, CODE = "drawn", "real", "planes", "noise", "code"
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """How pictures are drawn: their side in pixels, by which sampler, in how many steps, guided how strongly."""
+    """How pictures are drawn: side in pixels; by which sampler; in how many steps, in turns; guided how strongly."""
 
     side: int
     sampler: str
-    steps: int
+    steps: tuple[int, ...]
     cfg_scale: float
     drop: DropSettings
     seed: int
@@ -64,32 +64,36 @@ class Artist:
         batch = draw_batch(self.source, generator, TOGETHER, how.side, how.drop, self.model.denoiser.planes)
         noise = torch.randn(TOGETHER, 1, how.side, how.side, generator=generator)
         return {
-            DRAWN: _bytes(self._draw(batch, noise, generator, is_paired(first))),
+            DRAWN: _bytes(self._draw(batch, noise, generator, first)),
             REAL: _bytes(codec.sketch(batch.latents)),
             PLANES: (batch.conditions.planes * 255).round().to(torch.uint8),
             NOISE: noise.half(),
             CODE: code_of(self.model.denoiser.tell(batch.conditions)).cpu().half(),
         }
 
-    def _draw(self, batch: Batch, noise: Tensor, generator: torch.Generator, paired: bool) -> Tensor:
-        how, model = self.drawing, self.model
-        sampler, device = sampler_of(how.sampler), model.denoiser.device
-        course = make_course(how.sampler, sampler, model.schedule, how.steps, device=str(device))
+    def _draw(self, batch: Batch, noise: Tensor, generator: torch.Generator, first: int) -> Tensor:
+        how, model, device = self.drawing, self.model, self.model.denoiser.device
+        sampler, course, start = sampler_of(how.sampler), self._course(first), model.codec.white(noise).to(device)
+        if course.begin:
+            start = model.schedule.noisy(batch.latents.to(device), start, course.times[course.begin])
 
         def inject(step: int) -> Tensor:
             return model.codec.white(torch.randn(noise.shape, generator=generator)).to(device)
 
         predict = predictor(model.denoiser, batch.conditions, how.cfg_scale)
-        start = model.codec.white(noise).to(device)
-        if paired and len(course.times) > 1:
-            course = replace(course, begin=1)
-            start = model.schedule.noisy(batch.latents.to(device), start, course.times[1])
         return model.codec.decode(sampler.sample(predict, start, inject, course)).cpu()
+
+    def _course(self, first: int) -> Course:
+        """Of the pictures from this row on. What is paired leaves out the first step, of two at least."""
+        how, device, paired = self.drawing, str(self.model.denoiser.device), is_paired(first)
+        steps = max(how.steps[first // TOGETHER % len(how.steps)], 1 + paired)
+        course = make_course(how.sampler, sampler_of(how.sampler), self.model.schedule, steps, device=device)
+        return replace(course, begin=1) if paired else course
 
 
 def is_paired(row: int) -> bool:
     """Whether the picture in this row was begun from the bank's print."""
-    return row // TOGETHER % 2 == 0
+    return row % ROWS < ROWS // 2
 
 
 def _bytes(pictures: Tensor) -> Tensor:
@@ -97,17 +101,14 @@ def _bytes(pictures: Tensor) -> Tensor:
     return ((pictures[:, 0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
-def draw_pictures(
-    folder: Path, model: Model, told: Mapping[str, object], bank: Bank, drawing: Drawing, count: int, say: Say
-) -> Columns:
+def draw_pictures(folder: Path, artist: Artist, told: Mapping[str, object], count: int, say: Say) -> Columns:
     """Draw what is missing of `count` pictures. told: Drawing.settings. Raises UserError for a folder of others."""
     store, chunks = Store(folder), -(-count // ROWS)
     claim(folder, Description(HOLDS, told, [DRAWN, REAL, PLANES, NOISE, CODE]))
-    artist = Artist(model, encode_bank(bank, model.codec, str(model.denoiser.device), say), drawing)
     missing = store.missing(chunks)
     store.fill(artist.chunk, missing, lambda done: say(f"drawn: {done} of {len(missing)} chunks of {ROWS} pictures"))
     code = store.read(0).columns[CODE].shape[1]
-    side, planes = drawing.side, len(model.denoiser.planes)
+    side, planes = artist.drawing.side, len(artist.model.denoiser.planes)
     shapes = {
         DRAWN: ("U8", (ROWS, side, side)),
         REAL: ("U8", (ROWS, side, side)),

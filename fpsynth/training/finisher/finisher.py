@@ -8,26 +8,28 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from fpsynth.console import Console
-from fpsynth.diffusion.finisher import Finisher, Shape, save_finisher
+from fpsynth.diffusion.finisher import Finisher, Shape, load_finisher, save_finisher
 from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
 from fpsynth.model_folder import default_model, own_sampler
 from fpsynth.training.batches import DropSettings, Side
 from fpsynth.training.critic import Critic, Shown, Trial
-from fpsynth.training.data import Bank, BankSettings
+from fpsynth.training.data import Bank, BankSettings, encode_bank
 from fpsynth.training.data.store import Columns
-from fpsynth.training.finisher.drawn import CODE, DRAWN, NOISE, PLANES, REAL, Drawing, draw_pictures, is_paired
+from fpsynth.training.finisher.drawn import CODE, DRAWN, NOISE, PLANES, REAL, Artist, Drawing, draw_pictures, is_paired
 from fpsynth.training.loop import Learner, LoopSettings, fit, step_generator
 
+Steps = Annotated[int, Field(ge=1, le=50)]
 GRID = 16
 """Pixels: crops begin on it, so that the cells of the latents lie alike for finisher and critic."""
+MOMENTUM = 0.5
 LOOKED_AT = 4
 
 
@@ -47,9 +49,10 @@ class FinisherSettings(BaseModel):
     bank: Path | BankSettings = Field(default_factory=BankSettings)
     model: Path | None = Field(default=None, description="whose pictures; null: the bundled model")
     student: str | None = Field(default="default", description="of the model; null: the model itself")
-    steps: PositiveInt = Field(default=4, le=50)
+    fresh: bool = Field(default=True, description="begin with a new finisher; false: go on with the model's own")
+    steps: tuple[Steps, ...] = Field(default=(4, 2, 4, 1), min_length=1, description="of the sampler, in turns")
     cfg_scale: float = Field(default=1.25, ge=1, le=20)
-    pictures: PositiveInt = 3072
+    pictures: PositiveInt = 4096
     side: Side = 256
     crop: Side = 128
     drop: DropSettings = DropSettings(style=0.6, prompt=0.05, control=0.0)
@@ -119,8 +122,8 @@ class FinisherJob:
         """The finisher, and then the critic."""
         critic = {"critic": self.trial.critic}
         return (
-            Learner(modules={"finisher": self.finisher}, loss=self.loss),
-            Learner(modules=critic, loss=self._judge, name="critic", rate=self.settings.rate),
+            Learner(modules={"finisher": self.finisher}, loss=self.loss, momentum=MOMENTUM),
+            Learner(modules=critic, loss=self._judge, name="critic", rate=self.settings.rate, momentum=MOMENTUM),
         )
 
     def loss(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
@@ -130,7 +133,7 @@ class FinisherJob:
         shown = Shown(crops.real, finished.clamp(-1, 1), crops.planes, crops.code)
         self.shown = shown.still()
         verdict = self.trial.seen_through(shown)
-        away = ((finished - crops.real).abs().mean((1, 2, 3)) * crops.paired).mean()
+        away = ((finished - crops.real).abs().mean((1, 2, 3)) * crops.paired).sum() / crops.paired.sum().clamp_min(1)
         figures = {"verdict": float(verdict.detach()), "away": float(away.detach())}
         say = float(step >= self.settings.alone)
         return say * verdict + self.settings.near * away, figures
@@ -164,26 +167,48 @@ class FinisherJob:
 def run_finisher(settings: FinisherSettings, bank: Bank, out: Path, device: str, console: Console) -> None:
     """Train, and write out/model/: a copy of the model with a finisher."""
     base = settings.model or default_model()
-    pictures = _pictures(settings, base, bank, out / "drawn", device, console)
-    some = pictures.crops([0], [0], [0], settings.crop)
-    planes, code = some.planes.shape[1], some.code.shape[1]
-    torch.manual_seed(settings.loop.seed)
-    finisher = Finisher(Shape(planes, code))
-    job = FinisherJob(finisher, Trial(Critic(planes, code)), pictures, settings)
-    fit(job, settings.loop, out, device, console)
+    model = load_model(base, device, settings.student)
+    source = encode_bank(bank, model.codec, device, console.note)
+    finisher = teach(settings, base, Artist(model, source, _drawing(settings, base)), out, console)
     shutil.copytree(base, out / "model", dirs_exist_ok=True)
     save_finisher(out / "model", finisher)
     console.note(f"model: {out / 'model'}")
 
 
-def _pictures(
-    settings: FinisherSettings, base: Path, bank: Bank, folder: Path, device: str, console: Console
-) -> Pictures:
-    """Draw the pictures, or find them drawn."""
+def teach(settings: FinisherSettings, base: Path, artist: Artist, out: Path, console: Console) -> Finisher:
+    """A finisher for what the artist draws: of the model in the folder `base`, on whose device it learns.
+
+    Raises UserError for a model whose noise is not on pixels.
+    """
+    model = artist.model
+    if model.codec.grain > 1:
+        raise UserError(f"{base}: its noise is not on pixels, and a finisher is shown that")
+    told = artist.drawing.settings(base, settings.student)
+    columns = draw_pictures(out / "drawn", artist, told, settings.pictures, console.note)
+    pictures = Pictures(columns, settings.pictures, settings.side)
+    some = pictures.crops([0], [0], [0], settings.crop)
+    planes, code = some.planes.shape[1], some.code.shape[1]
+    torch.manual_seed(settings.loop.seed)
+    finisher = Finisher(Shape(planes, code)) if settings.fresh else _own(base)
+    job = FinisherJob(finisher, Trial(Critic(planes, code)), pictures, settings)
+    fit(job, settings.loop, out, str(model.denoiser.device), console)
+    return finisher
+
+
+def _own(base: Path) -> Finisher:
+    """The model's own finisher, free to learn."""
+    finisher = load_finisher(base, "cpu", torch.float32)
+    if finisher is None:
+        raise UserError(f"{base}: has no finisher to go on with; say `fresh: true`")
+    return finisher.requires_grad_(True)
+
+
+def _drawing(settings: FinisherSettings, base: Path) -> Drawing:
+    """How the pictures are drawn."""
     sampler = own_sampler(base, settings.student)
     if sampler is None:
         raise UserError(f"{base}: names no sampler that is known here")
-    drawing = Drawing(
+    return Drawing(
         side=settings.side,
         sampler=sampler,
         steps=settings.steps,
@@ -191,9 +216,3 @@ def _pictures(
         drop=settings.drop,
         seed=settings.loop.seed,
     )
-    model = load_model(base, device, settings.student)
-    if model.codec.grain > 1:
-        raise UserError(f"{base}: its noise is not on pixels, and a finisher is shown that")
-    told = drawing.settings(base, settings.student)
-    columns = draw_pictures(folder, model, told, bank, drawing, settings.pictures, console.note)
-    return Pictures(columns, settings.pictures, settings.side)

@@ -48,11 +48,12 @@ class LoopSettings(BaseModel):
 class Learner:
     """Modules that learn together, by an optimizer of their own.
 
-    modules  by name; float32 on the CPU when handed over: the loop casts and moves them in place
-    loss     what they are to make small
-    name     of its figures in the log; the main learner has none
-    every    it learns at each so-many-th step
-    rate     times the loop's learning rate
+    modules   by name; float32 on the CPU when handed over: the loop casts and moves them in place
+    loss      what they are to make small
+    name      of its figures in the log; the main learner has none
+    every     it learns at each so-many-th step
+    rate      times the loop's learning rate
+    momentum  of its optimizer (beta 1)
     """
 
     modules: Mapping[str, nn.Module]
@@ -60,6 +61,7 @@ class Learner:
     name: str = ""
     every: int = 1
     rate: float = 1.0
+    momentum: float = 0.9
 
     def turns(self, steps: int) -> int:
         """How often it has learnt after so many steps."""

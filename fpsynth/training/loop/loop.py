@@ -71,7 +71,7 @@ def fit(job: Job, settings: LoopSettings, out: Path, device: str, console: Conso
 def _seat(learner: Learner, settings: LoopSettings, place: Place) -> Seat:
     for module in learner.modules.values():
         module.train().to(place.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    weights = Weights(learner.modules, settings.weight_decay)
+    weights = Weights(learner.modules, settings.weight_decay, learner.momentum)
     for module in learner.modules.values():
         module.to(place.dtype)
     return Seat(learner, weights, place.accelerator.prepare(weights.optimizer))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 class Weights:
     """The float32 copies, gradients and moving average of the trainable weights of some modules."""
 
-    def __init__(self, modules: Mapping[str, nn.Module], weight_decay: float) -> None:
+    def __init__(self, modules: Mapping[str, nn.Module], weight_decay: float, momentum: float = 0.9) -> None:
         named = [(f"{m}.{n}", p) for m, module in modules.items() for n, p in module.named_parameters()]
         self._named = [(name, weight) for name, weight in named if weight.requires_grad]
         size = sum(weight.numel() for _, weight in self._named)
@@ -25,7 +25,8 @@ class Weights:
             copy.copy_(weight.data)
         self.average = self.flat.data.clone()
         self._averages = self._views(self.average)
-        self.optimizer = torch.optim.AdamW([self.flat], betas=(0.9, 0.99), weight_decay=weight_decay, fused=True)
+        betas = momentum, 0.99
+        self.optimizer = torch.optim.AdamW([self.flat], betas=betas, weight_decay=weight_decay, fused=True)
 
     def _views(self, flat: Tensor) -> list[Tensor]:
         """One view a weight, laid out in memory as the weight itself is (channels last or not)."""
