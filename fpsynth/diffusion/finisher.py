@@ -24,8 +24,9 @@ from fpsynth.model_folder import read_json
 
 FOLDER, WEIGHTS, CONFIG = "finisher", "diffusion_pytorch_model.safetensors", "config.json"
 WIDTHS = (16, 32, 64, 64)
-SLOW = 32
-"""Pixels: shades and backgrounds, slower than this, are the denoiser's."""
+SLOW, SLOWLY = 32, 0.3
+"""Of a change that is slower than so many pixels only this share is made. Left free, training spends its time on swings
+of the tone; without any of it a print whose valleys were drawn too dark could not be mended."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,7 @@ class Block(nn.Module):
 
 
 class Finisher(nn.Module):
-    """A small U-Net on pixels, which begins by changing nothing. No norms: a pixel depends on what is near it alone.
-
-    What is slow stays as it was: left free, a run spends its time on swings of the tone.
-    """
+    """A small U-Net on pixels, which begins by changing nothing. No norms: a pixel depends on what is near it alone."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -88,7 +86,7 @@ class Finisher(nn.Module):
         for join, block in zip(reversed(self.up), reversed(self.after[:-1]), strict=True):
             x = block(skips.pop() + F.interpolate(join(x), scale_factor=2.0, mode="bilinear"), code)
         change: Tensor = self.out(F.silu(x)).float()
-        return picture + change - slow(change)
+        return picture + change - (1 - SLOWLY) * slow(change)
 
 
 def slow(picture: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fpsynth.conditioning.conditions import Conditions
-from fpsynth.diffusion.finisher import FOLDER, WEIGHTS, Finisher, Shape, code_of, load_finisher, save_finisher
+from fpsynth.diffusion.finisher import FOLDER, SLOWLY, WEIGHTS, Finisher, Shape, code_of, load_finisher, save_finisher
 from fpsynth.diffusion.sample import finished
 from fpsynth.errors import DamagedFile
 
@@ -111,7 +111,8 @@ def test_it_acts_as_far_as_the_planes_do(model, control_scale, share):
 
 
 @torch.no_grad()
-def test_shades_stay_as_they_were():
-    picture, *told = material(1, 128)
-    change = taught()(picture, *told) - picture
-    assert change.std() > 10 * torch.nn.functional.avg_pool2d(change, 64).abs().max()
+def test_shades_are_changed_slowly():
+    """So much of what a plain network would change, far from the edges of a change that is the same everywhere."""
+    finisher, (picture, planes, noise, code) = Finisher(SHAPE), material(1, 128)
+    finisher.out.bias.fill_(1.0)
+    assert torch.allclose(finisher(picture, planes, noise, code) - picture, torch.tensor(SLOWLY), atol=1e-6)

@@ -1,19 +1,27 @@
 """The finisher stage: what it is shown, what it mends, and that a run which was cut ends as any other."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from fpsynth.diffusion.finisher import Finisher, Shape
 from fpsynth.diffusion.model import load_model, save_model
+from fpsynth.diffusion.sample import Settings, sample
 from fpsynth.errors import UserError
 from fpsynth.model_folder import PLANES
 from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder
+from fpsynth.training.batches import DropSettings
 from fpsynth.training.critic import Critic, Trial
 from fpsynth.training.denoiser.denoiser import new_model, trained_on
-from fpsynth.training.finisher import FinisherSettings, run_finisher
+from fpsynth.training.finisher import Artist, FinisherSettings, run_finisher
+from fpsynth.training.finisher.drawn import Drawing, is_paired
 from fpsynth.training.finisher.finisher import Crops, FinisherJob
 from fpsynth.training.loop import fit
+from tests.diffusion.test_sample import request
+from tests.training.test_adapt import adapted, line_scan
 from tests.training.tiny import QUIET, Cut, cut_at, denoiser_settings, loop
 
 
@@ -53,10 +61,19 @@ def test_a_run_that_was_cut_ends_with_the_same_weights(bank, pixel_model, tmp_pa
     assert load_model(tmp_path / "whole" / "model").finisher is not None
 
 
+def test_sampling_ends_with_it_unless_told_otherwise(bank, pixel_model, tmp_path):
+    run_finisher(settings_of(pixel_model, loop(5)), bank, tmp_path, "cpu", QUIET)
+    model = load_model(tmp_path / "model", dtype=torch.float32)
+    settings, asked = Settings(seed=0, scheduler="ddim", steps=2), [request(0)]
+    plain = sample(replace(model, finisher=None), settings, asked)[0].image
+    assert np.array_equal(sample(model, replace(settings, finish=False), asked)[0].image, plain)
+    assert not np.array_equal(sample(model, settings, asked)[0].image, plain)
+
+
 def test_pictures_of_other_settings_are_not_taken(bank, pixel_model, tmp_path):
     run_finisher(settings_of(pixel_model, loop(1)), bank, tmp_path, "cpu", QUIET)
     with pytest.raises(UserError, match="other settings"):
-        run_finisher(settings_of(pixel_model, loop(1), cfg_scale=3), bank, tmp_path, "cpu", QUIET)
+        run_finisher(settings_of(pixel_model, loop(1), cfg_scale=(3,)), bank, tmp_path, "cpu", QUIET)
 
 
 def test_a_model_whose_noise_is_not_on_pixels_is_refused(bank, model, tmp_path):
@@ -73,6 +90,26 @@ def test_it_goes_on_with_the_models_own(bank, pixel_model, tmp_path):
     path = "model/finisher/diffusion_pytorch_model.safetensors"
     before, after = (load_file(tmp_path / run / path) for run in ("first", "second"))
     assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_pictures_are_drawn_in_turns_and_half_from_the_print(pixel_model, source):
+    how = Drawing(side=64, sampler="tcd", steps=(4, 1), cfg_scale=(1,), drop=DropSettings(), seed=0)
+    artist = Artist(load_model(pixel_model, dtype=torch.float32), source, how)
+    courses = [artist._course(row) for row in range(0, 64, 8)]
+    assert [is_paired(row) for row in range(0, 64, 8)] == [True] * 4 + [False] * 4
+    assert [len(course.times) - course.begin for course in courses] == [3, 1, 3, 1, 4, 1, 4, 1]
+    assert courses[1].times[1] == courses[0].times[2], "what is left of two steps begins where the third of four does"
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_where_a_sensor_is_learnt_the_finisher_learns_on(bank, pixel_model, tmp_path, monkeypatch, learns):
+    monkeypatch.setattr("fpsynth.training.adapt.adapt.PICTURES", 64)
+    run_finisher(settings_of(pixel_model, loop(1)), bank, tmp_path / "base", "cpu", QUIET)
+    data, plan = line_scan(tmp_path / "prints", range(4), 3), loop(2) if learns else None
+    adapted(data, tmp_path / "base" / "model", bank, loop(1), tmp_path / "own", finisher=plan)
+    path = "model/finisher/diffusion_pytorch_model.safetensors"
+    before, after = (load_file(tmp_path / run / path) for run in ("base", "own"))
+    assert all(torch.equal(before[key], after[key]) for key in before) != learns
 
 
 class Hatched:

@@ -16,17 +16,19 @@ from fpsynth.diffusion.bundle import SHARD
 from fpsynth.diffusion.denoiser.unet import UnetDenoiser
 from fpsynth.diffusion.denoiser.unet.adapter import adapter_parameters, fix_biases, plain_unet
 from fpsynth.diffusion.denoiser.unet.lora import with_lora
+from fpsynth.diffusion.finisher import save_finisher
 from fpsynth.diffusion.model import Model, load_model
 from fpsynth.errors import UserError
 from fpsynth.files import write_bytes
-from fpsynth.model_folder import default_model, knows, write_knows
+from fpsynth.model_folder import default_model, knows, students, write_knows
 from fpsynth.training.adapt.mixed import MixedLatents
 from fpsynth.training.adapt.prints import WORD, Held, bank_of, read_prints
 from fpsynth.training.batches import CropSettings, DropSettings
-from fpsynth.training.data import Bank, BankSettings, encode_bank
+from fpsynth.training.data import Bank, BankSettings, LatentBank, encode_bank
 from fpsynth.training.denoiser.job import DenoiserJob
 from fpsynth.training.denoiser.lessons import freeze, lessons_for
 from fpsynth.training.denoiser.preview import Preview
+from fpsynth.training.finisher import Artist, FinisherSettings, drawing_of, teach
 from fpsynth.training.loop import LoopSettings, choose_place, fast_group_norm, fit
 
 FEWEST = 10
@@ -34,6 +36,8 @@ FEWEST = 10
 MANY = 2000
 """Prints from which on all weights learn."""
 RANK = 16
+PICTURES = 768
+"""That the adapted model draws for its finisher to learn from."""
 
 
 class AdaptSettings(BaseModel):
@@ -55,6 +59,9 @@ class AdaptSettings(BaseModel):
     crops: CropSettings = CropSettings(sizes={256: 1.0})
     drop: DropSettings = DropSettings()
     loop: LoopSettings
+    finisher: LoopSettings | None = Field(
+        default=None, description="how the model's finisher learns on, where it has one; null: it stays as it is"
+    )
 
 
 def run_adapt(
@@ -73,7 +80,20 @@ def run_adapt(
     job = DenoiserJob(model.denoiser, learning, lessons, Preview(lessons, model.codec))
     fit(job, settings.loop, out, device, console)
     _write(base, out / "model", model, held)
+    if settings.finisher is not None and model.finisher is not None:
+        finish(settings.finisher, out, lessons.source, device, console)
     console.note(f"model: {out / 'model'}; its recipes say `prompt: {{sensor: {WORD}}}`")
+
+
+def finish(loop: LoopSettings, out: Path, source: LatentBank, device: str, console: Console) -> None:
+    """The finisher of the model in out/model learns on, from what that draws of the prints and of the renders."""
+    home = out / "model"
+    student = next(iter(students(home)), None)
+    settings = FinisherSettings(
+        stage="finisher", student=student, fresh=False, alone=0, penalty=(0.01, 0.003), pictures=PICTURES, loop=loop
+    )
+    artist = Artist(load_model(home, device, student), source, drawing_of(settings, home))
+    save_finisher(home, teach(settings, home, artist, out / "finisher", console))
 
 
 def usable(settings: AdaptSettings, console: Console) -> Sequence[Held]:

@@ -1,5 +1,6 @@
 """Training of a model's finisher."""
 
-from fpsynth.training.finisher.finisher import FinisherSettings, run_finisher
+from fpsynth.training.finisher.drawn import Artist
+from fpsynth.training.finisher.finisher import FinisherSettings, drawing_of, run_finisher, teach
 
-__all__ = ["FinisherSettings", "run_finisher"]
+__all__ = ["Artist", "FinisherSettings", "drawing_of", "run_finisher", "teach"]

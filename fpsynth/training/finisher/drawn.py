@@ -30,12 +30,12 @@ DRAWN, REAL, PLANES, NOISE, CODE = "drawn", "real", "planes", "noise", "code"
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """How pictures are drawn: side in pixels; by which sampler; in how many steps, in turns; guided how strongly."""
+    """How pictures are drawn: side in pixels; by which sampler; in turns, in how many steps and guided how strongly."""
 
     side: int
     sampler: str
     steps: tuple[int, ...]
-    cfg_scale: float
+    cfg_scale: tuple[float, ...]
     drop: DropSettings
     seed: int
 
@@ -80,7 +80,7 @@ class Artist:
         def inject(step: int) -> Tensor:
             return model.codec.white(torch.randn(noise.shape, generator=generator)).to(device)
 
-        predict = predictor(model.denoiser, batch.conditions, how.cfg_scale)
+        predict = predictor(model.denoiser, batch.conditions, how.cfg_scale[first // ROWS % len(how.cfg_scale)])
         return model.codec.decode(sampler.sample(predict, start, inject, course)).cpu()
 
     def _course(self, first: int) -> Course:

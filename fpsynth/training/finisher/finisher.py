@@ -27,6 +27,7 @@ from fpsynth.training.finisher.drawn import CODE, DRAWN, NOISE, PLANES, REAL, Ar
 from fpsynth.training.loop import Learner, LoopSettings, fit, step_generator
 
 Steps = Annotated[int, Field(ge=1, le=50)]
+Guidance = Annotated[float, Field(ge=1, le=20)]
 GRID = 16
 """Pixels: crops begin on it, so that the cells of the latents lie alike for finisher and critic."""
 MOMENTUM = 0.5
@@ -51,7 +52,7 @@ class FinisherSettings(BaseModel):
     student: str | None = Field(default="default", description="of the model; null: the model itself")
     fresh: bool = Field(default=True, description="begin with a new finisher; false: go on with the model's own")
     steps: tuple[Steps, ...] = Field(default=(4, 2, 4, 1), min_length=1, description="of the sampler, in turns")
-    cfg_scale: float = Field(default=1.25, ge=1, le=20)
+    cfg_scale: tuple[Guidance, ...] = Field(default=(1.0, 1.25), min_length=1, description="in turns, too")
     pictures: PositiveInt = 4096
     side: Side = 256
     crop: Side = 128
@@ -169,7 +170,7 @@ def run_finisher(settings: FinisherSettings, bank: Bank, out: Path, device: str,
     base = settings.model or default_model()
     model = load_model(base, device, settings.student)
     source = encode_bank(bank, model.codec, device, console.note)
-    finisher = teach(settings, base, Artist(model, source, _drawing(settings, base)), out, console)
+    finisher = teach(settings, base, Artist(model, source, drawing_of(settings, base)), out, console)
     shutil.copytree(base, out / "model", dirs_exist_ok=True)
     save_finisher(out / "model", finisher)
     console.note(f"model: {out / 'model'}")
@@ -203,8 +204,8 @@ def _own(base: Path) -> Finisher:
     return finisher.requires_grad_(True)
 
 
-def _drawing(settings: FinisherSettings, base: Path) -> Drawing:
-    """How the pictures are drawn."""
+def drawing_of(settings: FinisherSettings, base: Path) -> Drawing:
+    """How the pictures are drawn. Raises UserError for a model that names no sampler."""
     sampler = own_sampler(base, settings.student)
     if sampler is None:
         raise UserError(f"{base}: names no sampler that is known here")
