@@ -74,9 +74,9 @@ class Finisher(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, picture: Tensor, planes: Tensor, noise: Tensor, code: Tensor) -> Tensor:
-        """picture (B, 1, H, W) float32 in about [-1, 1], planes (B, P, H, W) in [0, 1], noise (B, 1, H, W) standard
+        """picture (B, 1, H, W) float32, cut off at -1 and 1, planes (B, P, H, W) in [0, 1], noise (B, 1, H, W) standard
         normal, code (B, C) -> as picture. Sides must be multiples of 8 with the usual widths."""
-        dtype = self.into.weight.dtype
+        dtype, picture = self.into.weight.dtype, picture.clamp(-1, 1)
         x, code = self.into(torch.cat([picture, planes, noise], 1).to(dtype)), code.to(dtype)
         skips: list[Tensor] = []
         for level, block in enumerate(self.before):

@@ -90,7 +90,7 @@ def finish(loop: LoopSettings, out: Path, source: LatentBank, device: str, conso
     home = out / "model"
     student = next(iter(students(home)), None)
     settings = FinisherSettings(
-        stage="finisher", student=student, fresh=False, alone=0, penalty=(0.01, 0.003), pictures=PICTURES, loop=loop
+        stage="finisher", student=student, fresh=False, alone=0, penalty=(0.006, 0.006), pictures=PICTURES, loop=loop
     )
     artist = Artist(load_model(home, device, student), source, drawing_of(settings, home))
     save_finisher(home, teach(settings, home, artist, out / "finisher", console))

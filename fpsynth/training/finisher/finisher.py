@@ -59,7 +59,7 @@ class FinisherSettings(BaseModel):
     drop: DropSettings = DropSettings(style=0.6, prompt=0.05, control=0.0)
     near: NonNegativeFloat = 10.0
     alone: NonNegativeInt = 60
-    penalty: tuple[PositiveFloat, PositiveFloat] = (0.03, 0.002)
+    penalty: tuple[PositiveFloat, PositiveFloat] = (0.03, 0.006)
     rate: PositiveFloat = 1.0
     loop: LoopSettings
 
