@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from fpsynth import __version__
-from fpsynth.console import Console, Table, bear_any_stream
+from fpsynth.console import Console, Table, bear_any_stream, let_go
 from fpsynth.errors import Unfinished, UserError
 from fpsynth.vocabulary import EDITS, EXPORTS
 
@@ -332,7 +332,9 @@ def main() -> NoReturn:
     """Run the command line and end with its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     bear_any_stream()
-    sys.exit(_exit_code())
+    code = _exit_code()
+    let_go()
+    sys.exit(code)
 
 
 def _text_alone(arguments: Sequence[str]) -> None:

@@ -27,6 +27,15 @@ def bear_any_stream() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def let_go() -> None:
+    """What is still to be written and cannot be goes nowhere: Python would end with an exit code of its own over it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 @dataclass(frozen=True)
 class Console:
     """human: tables and notes; json: one object on stdout; quiet: no notes, no progress, the briefest result;

@@ -36,7 +36,7 @@ def shell(folder: Path, command: str, **environment: str) -> subprocess.Complete
         capture_output=True,
         text=True,
         errors="replace",
-        env=os.environ | environment,
+        env=os.environ | {"PYTHONUNBUFFERED": ""} | environment,
     )
 
 
