@@ -24,6 +24,8 @@ from fpsynth.model_folder import read_json
 
 FOLDER, WEIGHTS, CONFIG = "finisher", "diffusion_pytorch_model.safetensors", "config.json"
 WIDTHS = (16, 32, 64, 64)
+WIDEST = 1024
+"""Nothing in a config that is read may be more."""
 SLOW, SLOWLY = 32, 0.3
 """Of a change that is slower than so many pixels only this share is made. Left free, training spends its time on swings
 of the tone; without any of it a print whose valleys were drawn too dark could not be mended."""
@@ -117,7 +119,10 @@ def load_finisher(folder: Path, device: str, dtype: torch.dtype) -> Finisher | N
         return None
     config = read_json(home / CONFIG)
     try:
-        finisher = Finisher(Shape(int(config["planes"]), int(config["code"]), tuple(map(int, config["widths"]))))
+        shape = Shape(int(config["planes"]), int(config["code"]), tuple(map(int, config["widths"])))
+        if max(shape.planes, shape.code, len(shape.widths), *shape.widths) > WIDEST:
+            raise ValueError(f"wider than {WIDEST}")
+        finisher = Finisher(shape)
         finisher.load_state_dict(read_tensors(home / WEIGHTS))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DamagedFile(f"{home}: not a finisher ({str(error).splitlines()[0]})") from None

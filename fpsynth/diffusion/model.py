@@ -67,12 +67,15 @@ def _load(folder: Path, device: str, student: str | None, dtype: torch.dtype) ->
     codec = next((name for name, kind in named.items() if kind in CODECS), None)
     if network is None or codec is None:
         raise UserError(f"{folder}: {INDEX} names no {'network' if network is None else 'codec'} that is known here")
-    return Model(
+    model = Model(
         denoiser=network.load(folder, student, device, dtype, knows(folder).planes),
         codec=load_codec(folder / codec, device, dtype),
         schedule=load_schedule(folder),
         finisher=load_finisher(folder, device, dtype),
     )
+    if model.finisher and (model.codec.grain > 1 or model.finisher.shape.planes != len(model.denoiser.planes)):
+        raise ValueError("its finisher is of another model")
+    return model
 
 
 def save_model(folder: Path, model: Model, knows: Knows) -> None:

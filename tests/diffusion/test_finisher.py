@@ -1,5 +1,6 @@
 """The finisher: nothing at birth, near things alone, and where a model has one, its pictures go through it."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from fpsynth.conditioning.conditions import Conditions
 from fpsynth.diffusion.finisher import FOLDER, SLOWLY, WEIGHTS, Finisher, Shape, code_of, load_finisher, save_finisher
+from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import finished
 from fpsynth.errors import DamagedFile
 
@@ -75,7 +77,15 @@ def test_it_is_saved_in_half_floats_and_comes_back(tmp_path):
     assert load_finisher(tmp_path / "elsewhere", "cpu", torch.float32) is None
 
 
-@pytest.mark.parametrize("fault", ["no weights", "other widths", "no config"])
+def test_one_of_another_model_is_refused(bundle, tmp_path):
+    """The tiny model's noise is not on pixels."""
+    folder = shutil.copytree(bundle, tmp_path / "model")
+    save_finisher(folder, taught())
+    with pytest.raises(DamagedFile, match="finisher is of another model"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("fault", ["no weights", "other widths", "far too wide", "no config"])
 def test_a_damaged_one_is_named(tmp_path, fault):
     save_finisher(tmp_path, taught())
     home = tmp_path / FOLDER
@@ -84,7 +94,8 @@ def test_a_damaged_one_is_named(tmp_path, fault):
     elif fault == "no config":
         (home / "config.json").unlink()
     else:
-        (home / "config.json").write_text((home / "config.json").read_text().replace("16", "24"))
+        width = "24" if fault == "other widths" else "100000"
+        (home / "config.json").write_text((home / "config.json").read_text().replace("16", width))
     with pytest.raises(DamagedFile, match="finisher"):
         load_finisher(tmp_path, "cpu", torch.float32)
 
