@@ -144,10 +144,10 @@ def decoding(model: Model, requests: list[Request]) -> Callable[[], object]:
 
 
 def finishing(model: Model, settings: Settings, requests: list[Request]) -> Callable[[], object]:
-    conditions = conditions_of(model, settings, requests)
+    told = model.denoiser.tell(conditions_of(model, settings, requests))
     noise = torch.stack([noise_source(model, settings, request).start() for request in requests])
     pictures = model.codec.decode(starts_of(model, requests))
-    return lambda: finished(model, conditions, pictures, noise)
+    return lambda: finished(model, told, pictures, noise)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def networks(batch: int) -> Iterator[tuple[str, ...]]:
         pace, work = seconds(step, 5) / batch, flops(step) / batch
     stock = seconds(stock_pipeline(batch), 3) / batch
     peak = matrix_peak(model.denoiser.dtype)
-    yield "4 steps and decoding, ours", f"{ours:.3f} s an image"
+    yield "4 steps, decoding and finisher, ours", f"{ours:.3f} s an image"
     yield "the stock pipeline, the same student", f"{stock:.3f} s an image, {stock / ours:.1f} times as long"
     yield "one step of U-Net and ControlNet", f"{pace:.3f} s and {work / 1e9:.0f} GFLOP an image"
     yield "which is", f"{work / pace / 1e9:.0f} GFLOP/s"

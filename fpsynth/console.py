@@ -66,7 +66,7 @@ class Console:
             elif self.mode == "human" and shown is not None:
                 shown.show()
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to be flushed goes there
+            let_go()
 
     @contextmanager
     def progress(self, total: int, unit: str, done: int = 0) -> Iterator["Progress"]:

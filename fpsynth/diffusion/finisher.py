@@ -98,8 +98,8 @@ def slow(picture: Tensor) -> Tensor:
 
 
 def code_of(told: Told) -> Tensor:
-    """What words and style images come to: (B, C)."""
-    return torch.cat([told.text.mean(1), told.style.mean(1)], 1)
+    """What words and style images come to, these as far as they are to act: (B, C)."""
+    return torch.cat([told.text.mean(1), min(told.style_scale, 1.0) * told.style.mean(1)], 1)
 
 
 def save_finisher(folder: Path, finisher: Finisher) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from fpsynth.conditioning.conditions import Conditioning, Conditions, batched
 from fpsynth.diffusion.canvas import Canvas, begun, keeping, start_on
 from fpsynth.diffusion.denoiser.guidance import Towards, moved, predictor
+from fpsynth.diffusion.denoiser.protocol import Told
 from fpsynth.diffusion.finisher import code_of
 from fpsynth.diffusion.model import Model
 from fpsynth.diffusion.noise import Node, NoiseSource, Sharing
@@ -84,7 +85,8 @@ def sample(
     """
     sampler, course = sampler_of(settings.scheduler), course_of(model, settings)
     conditions = conditions_of(model, settings, requests)
-    predict = predictor(model.denoiser, conditions, settings.cfg_scale)
+    told = model.denoiser.tell(conditions)
+    predict = predictor(model.denoiser, conditions, settings.cfg_scale, told)
     if towards is not None:
         predict = moved(predict, towards, model.schedule)
     sources = [noise_source(model, settings, request) for request in requests]
@@ -97,20 +99,19 @@ def sample(
     latents = sampler.sample(predict, start, lambda i: noise_of(model, [s.injection(i) for s in sources]), course)
     pictures = model.codec.decode(latents)
     if settings.finish:
-        pictures = finished(model, conditions, pictures, torch.stack(noise))
+        pictures = finished(model, told, pictures, torch.stack(noise))
     shared = sum(settings.sharing.shares(step) for step in course.injects if step >= course.begin)
     return [Sampled(image.numpy(), shared) for image in grey(pictures)]
 
 
-def finished(model: Model, conditions: Conditions, pictures: Tensor, noise: Tensor) -> Tensor:
+def finished(model: Model, told: Told, pictures: Tensor, noise: Tensor) -> Tensor:
     """The pictures (B, 1, H, W) as the model's finisher ends them, as far as the planes are to act.
 
     noise: that they were drawn from, on pixels.
     """
-    share = min(conditions.control_scale, 1.0)
+    share = min(told.control_scale, 1.0)
     if model.finisher is None or share == 0:
         return pictures
-    told = model.denoiser.tell(conditions)
     ended = model.finisher(pictures, told.planes, noise.to(pictures.device), code_of(told))
     return torch.lerp(pictures, ended, share)
 

@@ -100,22 +100,37 @@ def test_a_damaged_one_is_named(tmp_path, fault):
         load_finisher(tmp_path, "cpu", torch.float32)
 
 
+def told_of(model, styled=False, **scales):
+    """A prompt under some planes, with a style image or without; always the same ones."""
+    torch.manual_seed(3)
+    return model.denoiser.tell(
+        Conditions(
+            planes=torch.rand(1, 3, 64, 64),
+            prompts=("a fingerprint",),
+            style=torch.rand(1, 1, 3, 128, 128),
+            styled=torch.full((1, 1), styled),
+            **scales,
+        )
+    )
+
+
+@torch.no_grad()
+def test_a_style_counts_as_far_as_it_is_to_act(model):
+    none, half, whole, more = (code_of(told_of(model, True, style_scale=s)) for s in (0.0, 0.5, 1.0, 1.5))
+    assert torch.equal(none, code_of(told_of(model, False)))
+    assert torch.allclose(none + (whole - none) / 2, half, atol=1e-6)
+    assert torch.equal(whole, more) and not torch.allclose(none, whole, atol=1e-3)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize(("control_scale", "share"), [(0.0, 0), (0.5, 0.5), (1.0, 1), (1.7, 1)])
 def test_it_acts_as_far_as_the_planes_do(model, control_scale, share):
-    told = Conditions(
-        planes=torch.rand(1, 3, 64, 64),
-        prompts=("a fingerprint",),
-        style=torch.zeros(1, 1, 3, 128, 128),
-        styled=torch.zeros(1, 1, dtype=torch.bool),
-        control_scale=control_scale,
-    )
-    code = code_of(model.denoiser.tell(told)).shape[1]
-    finisher = Finisher(Shape(planes=3, code=code, widths=(8, 16)))
+    told = told_of(model, control_scale=control_scale)
+    finisher = Finisher(Shape(planes=3, code=code_of(told).shape[1], widths=(8, 16)))
     finisher.out.weight.normal_()
     picture, noise = torch.zeros(1, 1, 64, 64), torch.randn(1, 1, 64, 64)
     ended = finished(replace(model, finisher=finisher), told, picture, noise)
-    whole = finisher(picture, told.planes, noise, code_of(model.denoiser.tell(told)))
+    whole = finisher(picture, told.planes, noise, code_of(told))
     assert whole.std() > 0.1
     assert torch.allclose(ended, whole * share, atol=1e-6)
     assert torch.equal(finished(model, told, picture, noise), picture)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load_file
 
 from fpsynth.diffusion.finisher import Finisher, Shape
@@ -74,6 +75,14 @@ def test_pictures_of_other_settings_are_not_taken(bank, pixel_model, tmp_path):
     run_finisher(settings_of(pixel_model, loop(1)), bank, tmp_path, "cpu", QUIET)
     with pytest.raises(UserError, match="other settings"):
         run_finisher(settings_of(pixel_model, loop(1), cfg_scale=(3,)), bank, tmp_path, "cpu", QUIET)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"), [({"crop": 128}, "more than a picture's side"), ({"steps": ()}, "at least 1")]
+)
+def test_settings_that_cannot_be(pixel_model, wrong, told):
+    with pytest.raises(ValidationError, match=told):
+        settings_of(pixel_model, loop(1), **wrong)
 
 
 def test_a_model_whose_noise_is_not_on_pixels_is_refused(bank, model, tmp_path):

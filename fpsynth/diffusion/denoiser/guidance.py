@@ -16,9 +16,9 @@ STEEPEST = 4.0
 """Largest ratio of noise to image at which the gradient counts in full: beyond it hardly anything can be read."""
 
 
-def predictor(denoiser: Denoiser, conditions: Conditions, guidance: float = 1.0) -> Predict:
-    """(z, t) -> prediction; guidance 1 is none."""
-    told = denoiser.tell(conditions)
+def predictor(denoiser: Denoiser, conditions: Conditions, guidance: float = 1.0, told: Told | None = None) -> Predict:
+    """(z, t) -> prediction; guidance 1 is none. told: what the conditions come to, where that is known."""
+    told = told or denoiser.tell(conditions)
     if guidance == 1:
         return lambda z, t: ask(denoiser, told, z, t)
     both = joined(denoiser.tell(conditions.unguided()), told)

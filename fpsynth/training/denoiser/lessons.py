@@ -59,10 +59,10 @@ def lessons_for(model: Model, settings: Taught, bank: Bank, device: str, say: Sa
     )
 
 
-def check_grid(size: int, multiple: int) -> None:
-    """Raises UserError unless a crop of `size` pixels suits a model whose sides are multiples of `multiple`."""
+def check_grid(size: int, multiple: int, key: str = "crops.sizes") -> None:
+    """Raises UserError, for this key, unless `size` pixels suit a model whose sides are multiples of `multiple`."""
     if size % multiple:
-        raise UserError(f"crops.sizes: {size} is no multiple of {multiple}, which this model needs")
+        raise UserError(f"{key}: {size} is no multiple of {multiple}, which this model needs")
 
 
 def freeze(module: nn.Module, place: Place) -> None:

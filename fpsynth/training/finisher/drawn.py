@@ -16,8 +16,9 @@ from fpsynth.diffusion.bundle import digest
 from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.finisher import code_of
 from fpsynth.diffusion.model import Model
-from fpsynth.diffusion.samplers import Course, make_course, sampler_of
-from fpsynth.training.batches import Batch, DropSettings, draw_batch
+from fpsynth.diffusion.sample import grey
+from fpsynth.diffusion.samplers import Course, Predict, make_course, sampler_of
+from fpsynth.training.batches import DropSettings, draw_batch
 from fpsynth.training.data import LatentBank
 from fpsynth.training.data.description import Description, claim
 from fpsynth.training.data.store import Chunk, Columns, Say, Store
@@ -63,24 +64,27 @@ class Artist:
         how, codec, generator = self.drawing, self.model.codec, step_generator(self.drawing.seed, first)
         batch = draw_batch(self.source, generator, TOGETHER, how.side, how.drop, self.model.denoiser.planes)
         noise = torch.randn(TOGETHER, 1, how.side, how.side, generator=generator)
+        told = self.model.denoiser.tell(batch.conditions)
+        predict = predictor(
+            self.model.denoiser, batch.conditions, how.cfg_scale[first // ROWS % len(how.cfg_scale)], told
+        )
         return {
-            DRAWN: _bytes(self._draw(batch, noise, generator, first)),
-            REAL: _bytes(codec.sketch(batch.latents)),
+            DRAWN: grey(self._draw(predict, batch.latents, noise, generator, first)),
+            REAL: grey(codec.sketch(batch.latents)),
             PLANES: (batch.conditions.planes * 255).round().to(torch.uint8),
             NOISE: noise.half(),
-            CODE: code_of(self.model.denoiser.tell(batch.conditions)).cpu().half(),
+            CODE: code_of(told).cpu().half(),
         }
 
-    def _draw(self, batch: Batch, noise: Tensor, generator: torch.Generator, first: int) -> Tensor:
+    def _draw(self, predict: Predict, latents: Tensor, noise: Tensor, generator: torch.Generator, first: int) -> Tensor:
         how, model, device = self.drawing, self.model, self.model.denoiser.device
         sampler, course, start = sampler_of(how.sampler), self._course(first), model.codec.white(noise).to(device)
         if course.begin:
-            start = model.schedule.noisy(batch.latents.to(device), start, course.times[course.begin])
+            start = model.schedule.noisy(latents.to(device), start, course.times[course.begin])
 
         def inject(step: int) -> Tensor:
             return model.codec.white(torch.randn(noise.shape, generator=generator)).to(device)
 
-        predict = predictor(model.denoiser, batch.conditions, how.cfg_scale[first // ROWS % len(how.cfg_scale)])
         return model.codec.decode(sampler.sample(predict, start, inject, course)).cpu()
 
     def _course(self, first: int) -> Course:
@@ -94,11 +98,6 @@ class Artist:
 def is_paired(row: int) -> bool:
     """Whether the picture in this row was begun from the bank's print."""
     return row % ROWS < ROWS // 2
-
-
-def _bytes(pictures: Tensor) -> Tensor:
-    """(B, 1, H, W) in [-1, 1] -> (B, H, W) uint8."""
-    return ((pictures[:, 0].clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def draw_pictures(folder: Path, artist: Artist, told: Mapping[str, object], count: int, say: Say) -> Columns:

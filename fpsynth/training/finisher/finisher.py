@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
 from torch import Tensor
 
 from fpsynth.console import Console
@@ -21,8 +31,9 @@ from fpsynth.errors import UserError
 from fpsynth.model_folder import default_model, own_sampler
 from fpsynth.training.batches import DropSettings, Side
 from fpsynth.training.critic import Critic, Shown, Trial
-from fpsynth.training.data import Bank, BankSettings, encode_bank
+from fpsynth.training.data import Bank, BankSettings, encode_bank, to_signed
 from fpsynth.training.data.store import Columns
+from fpsynth.training.denoiser.lessons import check_grid
 from fpsynth.training.finisher.drawn import CODE, DRAWN, NOISE, PLANES, REAL, Artist, Drawing, draw_pictures, is_paired
 from fpsynth.training.loop import Learner, LoopSettings, fit, step_generator
 
@@ -63,6 +74,13 @@ class FinisherSettings(BaseModel):
     rate: PositiveFloat = 1.0
     loop: LoopSettings
 
+    @field_validator("crop")
+    @classmethod
+    def _inside(cls, crop: int, info: ValidationInfo) -> int:
+        if crop > info.data.get("side", crop):
+            raise ValueError(f"a crop of {crop} pixels is more than a picture's side, {info.data['side']}")
+        return crop
+
 
 @dataclass(frozen=True)
 class Crops:
@@ -94,17 +112,13 @@ class Pictures:
         places = [(i, slice(y, y + size), slice(x, x + size)) for i, y, x in zip(index, top, left, strict=True)]
         read = self.columns.read
         return Crops(
-            drawn=torch.stack([_signed(read(DRAWN, *place))[None] for place in places]),
-            real=torch.stack([_signed(read(REAL, *place))[None] for place in places]),
+            drawn=torch.stack([to_signed(read(DRAWN, *place))[None] for place in places]),
+            real=torch.stack([to_signed(read(REAL, *place))[None] for place in places]),
             planes=torch.stack([read(PLANES, i, slice(None), y, x) for i, y, x in places]).float() / 255,
             noise=torch.stack([read(NOISE, i, slice(None), y, x) for i, y, x in places]).float(),
             code=torch.stack([read(CODE, i, slice(None)) for i in index]).float(),
             paired=torch.tensor([float(is_paired(i)) for i in index]),
         )
-
-
-def _signed(grey: Tensor) -> Tensor:
-    return grey.float() / 127.5 - 1
 
 
 @dataclass
@@ -182,6 +196,7 @@ def teach(settings: FinisherSettings, base: Path, artist: Artist, out: Path, con
     Raises UserError for a model whose noise is not on pixels.
     """
     model = artist.model
+    check_grid(settings.side, model.multiple, "side")
     if model.codec.grain > 1:
         raise UserError(f"{base}: its noise is not on pixels, and a finisher is shown that")
     told = artist.drawing.settings(base, settings.student)
