@@ -2,23 +2,28 @@
 
 python benchmarks/extractors.py PATH [--every 20]
 
-PATH is anything that `fpsynth inspect` takes. Needs the extra `judges`.
+PATH is anything that `fpsynth inspect` takes. Where it has a truth, the verdicts of a gate are compared too: with the
+limits that captures of these words have, and with .85 and .15 for all; and how many each fails by the usual limits of
+images whose left half is another's. Needs the extra `judges`.
 """
 
 import argparse
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import torch
 from rich.console import Console
 from rich.table import Table
 
 from fpsynth.dataset.item import Item
 from fpsynth.dataset.reader.source import open_source
-from fpsynth.extractor import PPI, Found, Tally, compare, extract
+from fpsynth.extractor import PPI, Extractor, Found, Tally, compare, extract
 from fpsynth.extractor.match import STRONG
+from fpsynth.gate import Asked, Limits
 from fpsynth.inspect.measure.image import decode
 
 Rows = dict[str, list[Tally]]
@@ -40,6 +45,43 @@ def main() -> None:
         total = Tally(*(sum(column) for column in zip(*tallies, strict=True)))
         table.add_row(name, f"{total.recall:.1%}", f"{total.spurious:.1%}")
     Console().print(table)
+    for line in verdicts([item for item in items if item.minutiae is not None]):
+        Console().print(line)
+
+
+def verdicts(items: Sequence[Item]) -> Iterator[str]:
+    """How often both extractors pass or fail the same images, and how many of mindtct's failures ours fails too."""
+    planted = list(map(spoilt, items, items[1:]))
+    for extractor in ("mindtct", "skeleton"):
+        caught = sum(not passes(item, extractor, None) for item in planted)
+        yield f"{extractor} fails {caught} of {len(planted)} that are half wrong"
+    for name, asked in (("usual limits", None), (".85 and .15", Limits(0.85, 0.15))):
+        pairs = [tuple(passes(item, extractor, asked) for extractor in ("mindtct", "skeleton")) for item in items]
+        failed = [own for nist, own in pairs if not nist]
+        if pairs:
+            agree = sum(nist == own for nist, own in pairs)
+            yield f"{name}: {agree} of {len(pairs)} verdicts agree; ours fails {failed.count(False)} of {len(failed)}"
+
+
+def spoilt(item: Item, other: Item) -> Item:
+    """The item with another's left half."""
+    image, wrong = decode(item.encoded).copy(), decode(other.encoded)
+    half = image.shape[1] // 2
+    image[:, :half] = cv2.resize(wrong, image.shape[::-1])[:, :half]
+    return replace(item, encoded=cv2.imencode(".png", image)[1].tobytes())
+
+
+def passes(item: Item, extractor: Extractor, asked: Limits | None) -> bool:
+    """The verdict, without the contact that only a run knows."""
+    truth, ppi = item.minutiae or [], item.ppi or PPI
+    tally = compare([m._replace(x=m.x * PPI / ppi, y=m.y * PPI / ppi) for m in truth], found(extractor, item))
+    limits = asked or Asked(item.words).limits(len(truth), extractor)
+    return tally.recall >= limits.recall and tally.spurious <= limits.spurious
+
+
+def found(extractor: Extractor, item: Item) -> list[Found]:
+    """Minutiae of an item's image, pixels at 500 ppi."""
+    return extract(extractor, decode(item.encoded), item.ppi or PPI)
 
 
 def measured(items: Sequence[Item]) -> tuple[Rows, float]:
@@ -47,11 +89,10 @@ def measured(items: Sequence[Item]) -> tuple[Rows, float]:
     rows: Rows = defaultdict(list)
     seconds = 0.0
     for item in items:
-        image, ppi = decode(item.encoded), item.ppi or PPI
         start = time.process_time()
-        own = extract("skeleton", image, ppi)
+        own = found("skeleton", item)
         seconds += time.process_time() - start
-        for name, tally in tallies(item, own, extract("mindtct", image, ppi), PPI / ppi):
+        for name, tally in tallies(item, own, found("mindtct", item), PPI / (item.ppi or PPI)):
             rows[name].append(tally)
     return dict(sorted(rows.items())), seconds
 

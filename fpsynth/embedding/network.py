@@ -24,21 +24,6 @@ STEP = (16.0, 16.0, 0.2)
 CORRECTIONS = 2
 WINDOW = 17
 """Pixels of the window over which contrast is normalised: about four ridges."""
-FAINT = 10.0
-"""Grey levels: fainter contrast than this is not raised to the full."""
-CLIP = 3.0
-
-
-def normalised(grey: Tensor) -> Tensor:
-    """Grey levels (B, 1, H, W), ridges dark -> contrast-normalised, dark positive, within [-3, 3]; flat areas are 0."""
-    mean = _boxed(grey)
-    deviation = (_boxed(grey.square()) - mean.square()).clamp_min(0).sqrt()
-    return ((mean - grey) / (deviation + FAINT)).clamp(-CLIP, CLIP)
-
-
-def _boxed(x: Tensor) -> Tensor:
-    padded = F.pad(x, (WINDOW // 2,) * 4, mode="replicate")
-    return F.avg_pool2d(F.avg_pool2d(padded, (WINDOW, 1), stride=1), (1, WINDOW), stride=1)
 
 
 def aligned(whole: Tensor, pose: Tensor) -> Tensor:

@@ -11,9 +11,8 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from fpsynth.errors import UserError
-from fpsynth.extractor import chosen, extract
-from fpsynth.extractor.own import ridge_wave
-from fpsynth.extractor.ridges import at_500, foreground, stated_ppi
+from fpsynth.extractor.own import Seen, minutiae_of, see
+from fpsynth.extractor.ridges import at_500, stated_ppi
 from fpsynth.grey import grey_levels
 from fpsynth.impression import CaptureSettings, Impression
 from fpsynth.minutiae import Minutia
@@ -26,27 +25,30 @@ NEAR = 10.0
 """Pixels: the surroundings in which ridges are dark, a little more than one of them."""
 FAINT, STRONG = 8.0, 1.6
 """Grey levels that at least count as the spread of a print; spreads from the mean that at most do."""
-SOFT = 3.0
-"""Pixels over which the edge of the contact fades."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
     """original (h, w) uint8 as it was; ppi of it; image (H, W) uint8 at 500 ppi, its border repeated to the right and
-    below; size (height, width) of it without that border; mask (H, W) bool, where ridges are."""
+    below; size (height, width) of it without that border; seen: its ridges."""
 
     path: Path
     original: np.ndarray
     ppi: float
     image: np.ndarray
     size: tuple[int, int]
-    mask: np.ndarray
+    seen: Seen
+
+    @property
+    def contact(self) -> np.ndarray:
+        """(H, W) float32 in [0, 1], 0 off the mask."""
+        contact: np.ndarray = self.seen.contact * self.seen.mask
+        return contact
 
     @cached_property
     def minutiae(self) -> tuple[Minutia, ...]:
-        """As the extractor that is to be had here finds them: pixels of `image`. They are no truth."""
-        found = extract(chosen(), self.image, MASTER_PPI)
-        return tuple(Minutia(m.x, m.y, m.angle, "ending", round(100 * m.reliability)) for m in found)
+        """As fpsynth's own extractor finds them, in pixels of `image`. They are no truth."""
+        return minutiae_of(self.seen)
 
     def back(self, drawn: np.ndarray, kept: np.ndarray | None = None) -> np.ndarray:
         """An image like `image` in the size of the original, whose pixels it has where they are kept (H, W)."""
@@ -80,17 +82,17 @@ def decoded_picture(content: bytes, path: Path, ppi: float) -> Picture:
     if not all(SMALLEST <= side <= LARGEST for side in image.shape):
         size = f"{image.shape[1]} x {image.shape[0]}"
         raise UserError(f"{path}: {size} pixels at 500 ppi: sides of {SMALLEST} to {LARGEST} are needed")
-    mask = foreground(image)
-    if not mask.any():
-        raise UserError(f"{path}: no ridges were found in it")
-    return Picture(path=path, original=original, ppi=resolution, image=image, size=image.shape, mask=mask)
+    seen = see(image)
+    if not seen.mask.any():
+        raise UserError(f"{path}: no ridges were found in it; is the resolution ({resolution:.0f} ppi) right?")
+    return Picture(path=path, original=original, ppi=resolution, image=image, size=image.shape, seen=seen)
 
 
 def padded(picture: Picture, multiple: int) -> Picture:
     """With sides that are multiples of so many pixels."""
-    more = [(0, -side % multiple) for side in picture.image.shape]
-    image, mask = np.pad(picture.image, more, mode="edge"), np.pad(picture.mask, more)
-    return replace(picture, image=image, mask=mask)
+    below, right = (-side % multiple for side in picture.image.shape)
+    image = np.pad(picture.image, [(0, below), (0, right)], mode="edge")
+    return replace(picture, image=image, seen=picture.seen.padded(below, right))
 
 
 def _resized(plane: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -102,11 +104,8 @@ def _resized(plane: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def impression_of(picture: Picture) -> Impression:
     """The picture as if it were a capture: its ridges, its own breaks and bridges, of usual pressure and moisture."""
-    wave, _ = ridge_wave(picture.image, picture.mask)
-    ridges = np.tanh(2 * wave / max(float(wave[picture.mask].std()), 1e-6)).astype(np.float32)
-    contact = contact_of(picture.mask)
-    uneven = (_relief(picture.image) - ridges) / USUAL["rough"] * contact
-    return sketched(ridges, contact, uneven, picture.minutiae)
+    uneven = (_relief(picture.image) - picture.seen.wave) / USUAL["rough"] * picture.contact
+    return sketched(picture.seen.wave, picture.contact, uneven, picture.minutiae)
 
 
 def _relief(image: np.ndarray) -> np.ndarray:
@@ -116,11 +115,6 @@ def _relief(image: np.ndarray) -> np.ndarray:
     spread = np.sqrt(cv2.GaussianBlur((grey - mean) ** 2, (0, 0), NEAR))
     dark: np.ndarray = np.clip((mean - grey) / np.maximum(spread, FAINT), -STRONG, STRONG)
     return dark
-
-
-def contact_of(mask: np.ndarray) -> np.ndarray:
-    """A mask (H, W) bool as contact, soft at its edge."""
-    return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), SOFT)
 
 
 def sketched(

@@ -6,6 +6,8 @@ from PIL import Image
 
 WINDOW = 64
 STEP = 32
+PERIOD = 9.0
+"""Pixels at 500 ppi: the ridge period that is taken where none can be measured."""
 SHORTEST, LONGEST = 4.0, 20.0
 """Ridge periods that are looked for, pixels at 500 ppi."""
 LEAST_PPI = 150

@@ -15,14 +15,10 @@ Word = Literal["passed", "failed", "unjudged"]
 WORDS: tuple[Word, ...] = ("passed", "failed", "unjudged")
 """unjudged: there was no gate."""
 
-OWN_ALLOWANCE = 0.15
-"""fpsynth's own extractor finds fewer of the true minutiae (on virtual prints .86 of them, mindtct .92), so that much
-less recall passes: of 32 images it then gives the verdict of mindtct for 28, with the same limit for 18."""
-
 
 @dataclass(frozen=True)
 class Asked:
-    """words: of the image. recall, spurious: limits for mindtct, or None: what captures of these words can show."""
+    """words: of the image. recall, spurious: limits, or None: what captures of these words can show."""
 
     words: Words = field(default_factory=dict)
     recall: float | None = None
@@ -31,9 +27,8 @@ class Asked:
     def limits(self, minutiae: int, extractor: Extractor) -> Limits:
         """For an image of so many true minutiae and this extractor."""
         usual = limits_of(self.words, minutiae, extractor)
-        allowance = 0.0 if extractor == "mindtct" else OWN_ALLOWANCE
         return Limits(
-            usual.recall if self.recall is None else self.recall - allowance,
+            usual.recall if self.recall is None else self.recall,
             usual.spurious if self.spurious is None else self.spurious,
         )
 
@@ -56,7 +51,7 @@ def judge(
     """Extract minutiae from image (height, width) uint8 and compare them with the truth, in the same pixels.
 
     contact (height, width) is 1 where skin touched. Passed with at least the recall and at most the share of spurious
-    minutiae that are asked for, by mindtct; where it cannot be used fpsynth's own extractor judges.
+    minutiae that are asked for, by mindtct; where it cannot be used, by fpsynth's own extractor.
     """
     extractor, scale = chosen(), PPI / ppi
     found = [f._replace(x=f.x / scale, y=f.y / scale) for f in extract(extractor, image, ppi)]

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from fpsynth.errors import UserError
-from fpsynth.extractor.own import PERIOD, orientation, ridge_wave
-from fpsynth.extractor.ridges import at_500, block_periods, foreground, stated_ppi
+from fpsynth.extractor.own import Seen, inner, orientation, see
+from fpsynth.extractor.ridges import PERIOD, at_500, block_periods, stated_ppi
 from fpsynth.finger import MASTER_HEIGHT, MASTER_PPI, MASTER_WIDTH, Finger
 from fpsynth.finger.finger import HALF
 from fpsynth.finger.pattern import CORE
@@ -25,7 +25,7 @@ MIDDLE = CORE[0], CORE[1] + 40
 """Master pixels: where the middle of a print without a core is laid."""
 SPACING = 8
 """Pixels at 500 ppi between the directions that are taken from a print."""
-RIM = 12
+RIM = 3
 """Pixels at 500 ppi: a print's ridges are not trusted so near to its edge."""
 
 
@@ -52,28 +52,26 @@ def from_template(path: Path) -> Known:
 def from_print(path: Path, ppi: float) -> Known:
     """The ridges of a print. Raises UserError for an image without ridges."""
     image = _read(path, ppi)
-    if not foreground(image).any():
-        raise UserError(f"{path}: no ridges were found in it")
-    return laid_print(image)[0]
+    seen = see(image)
+    if not seen.mask.any():
+        raise UserError(f"{path}: no ridges were found in it; is the resolution right?")
+    return laid_print(image, seen)[0]
 
 
-def laid_print(image: np.ndarray) -> tuple[Known, tuple[float, float]]:
+def laid_print(image: np.ndarray, seen: Seen) -> tuple[Known, tuple[float, float]]:
     """A print (height, width) uint8 at 500 ppi on a master, and by how much it was moved to lie there (x, y)."""
-    mask = foreground(image)
-    wave, reliability = ridge_wave(image, mask)
-    trusted = cv2.erode(mask.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8), borderValue=0) > 0
-    minutiae = [m for m in read_minutiae(wave) if trusted[int(m.y), int(m.x)]]
-    rows, cols = np.nonzero(mask)
+    trusted = inner(seen.mask, RIM)
+    minutiae = [m for m in read_minutiae(seen.wave) if trusted[int(m.y), int(m.x)]]
+    rows, cols = np.nonzero(seen.mask)
     dx, dy = _shift(list(zip(cols[:: SPACING**2].tolist(), rows[:: SPACING**2].tolist(), strict=True)), [])
     dx, dy = round(dx / HALF) * HALF, round(dy / HALF) * HALF
-    periods = block_periods(image, mask)
-    trust = cv2.GaussianBlur((trusted * np.clip(2 * reliability, 0, 1)).astype(np.float32), (0, 0), 4)
+    periods = block_periods(image, seen.mask)
     known = Known(
         minutiae=tuple(m for m in (m._replace(x=m.x + dx, y=m.y + dy) for m in minutiae) if _on_master(m)),
         period=float(np.median(periods)) if len(periods) else PERIOD,
-        directions=_directions(wave, reliability * trusted, dx, dy),
-        ridges=_laid(np.tanh(2 * wave / wave[mask].std()), dx, dy),
-        trust=_laid(trust, dx, dy),
+        directions=_directions(seen.wave, seen.trust * trusted, dx, dy),
+        ridges=_laid(seen.wave, dx, dy),
+        trust=_laid(cv2.GaussianBlur(seen.trust * trusted, (0, 0), 2), dx, dy),
     )
     return known, (dx, dy)
 

@@ -109,7 +109,7 @@ def test_what_cannot_be_used_is_named_and_the_rest_is(prints, tmp_path):
     found = read_prints(held, 500, said.append)
     assert sorted(one.picture.path.name for one in found) == ["0_0.png", "0_1.png", "1_0.png", "1_1.png"]
     assert [one.identity for one in found] == ["0", "0", "1", "1"]
-    assert "not an image" in said[0] and "no ridges" in said[1] and "is the resolution (ppi) right?" in said[2]
+    assert "not an image" in said[0] and "no ridges" in said[1] and "is the resolution (1000 ppi) right?" in said[2]
 
 
 @pytest.mark.parametrize(

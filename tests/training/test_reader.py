@@ -12,7 +12,8 @@ from fpsynth.model_folder import default_model
 from fpsynth.reader.reader import load_reader
 from fpsynth.training.data import Bank, Labels, add_images, to_signed
 from fpsynth.training.reader import ReaderSettings, run_reader
-from fpsynth.training.reader.lessons import OPEN, answers, noisy, placed, vocabulary
+from fpsynth.training.reader.lessons import OPEN, answers, noisy, vocabulary
+from fpsynth.training.views import placed
 from tests.training.tiny import QUIET, WORDS, Cut, cut_at, loop, waves
 
 

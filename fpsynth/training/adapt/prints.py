@@ -61,7 +61,7 @@ def read_prints(data: Path, ppi: float, say: Say) -> list[Held]:
 
 def _check_period(picture: Picture) -> None:
     """Raises UserError for ridges that nobody's finger has at this resolution."""
-    periods = block_periods(picture.image, picture.mask)
+    periods = block_periods(picture.image, picture.seen.mask)
     if len(periods) == 0:
         raise UserError(f"{picture.path}: too small a print")
     period = float(np.median(periods))

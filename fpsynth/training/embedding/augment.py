@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fpsynth.embedding.network import CLIP, SIZE
+from fpsynth.embedding.network import SIZE
+from fpsynth.extractor.contrast import CLIP
 
 KINDS = {"left_loop": 0, "right_loop": 1, "whorl": 2, "double_loop": 2, "arch": 3, "tented_arch": 3}
 EVERY, LOOPS = (0, 1, 2, 3), (0, 1)

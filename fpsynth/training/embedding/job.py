@@ -18,16 +18,16 @@ from torch import Tensor, nn
 from fpsynth.console import Console
 from fpsynth.embedding.bundled import CONFIG, WEIGHTS
 from fpsynth.embedding.network import (
-    CLIP,
     DIRECTIONS,
     SIZE,
     WIDTHS,
+    WINDOW,
     EmbeddingNetwork,
     aligned,
     corrected,
-    normalised,
     pose_of,
 )
+from fpsynth.extractor.contrast import CLIP, normalised
 from fpsynth.training.contrastive import contrastive
 from fpsynth.training.data import Prints, draw_pattern
 from fpsynth.training.embedding.augment import KINDS, Lot, disturbed, draw_fingers, mirrored, moved
@@ -122,7 +122,7 @@ def _normalised_bank(images: Tensor) -> Tensor:
     """(n, 256, 256) int8."""
     even = torch.empty(images.shape, dtype=torch.int8)
     for start in range(0, len(images), 64):
-        part = normalised(images[start : start + 64, None].float())[:, 0]
+        part = normalised(images[start : start + 64, None].float(), WINDOW)[:, 0]
         even[start : start + 64] = (part * LEVELS).round().to(torch.int8)
     return even
 
