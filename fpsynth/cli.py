@@ -246,10 +246,11 @@ def export(
 
 @app.command(
     epilog="Examples:\n\nfpsynth edit restyle prints/ -o inked/ --set prompt.sensor=ink\n\n"
-    "fpsynth edit refine renders/ -o refined/ --strength 0.3\n\nfpsynth edit complete partial.png -o whole/"
+    "fpsynth edit refine renders/ -o refined/ --strength 0.3\n\nfpsynth edit complete partial.png -o whole/\n\n"
+    "fpsynth edit upscale prints/ -o fine/"
 )
 def edit(
-    verb: Annotated[str, typer.Argument(help="restyle, refine or complete")],
+    verb: Annotated[str, typer.Argument(help="restyle, refine, complete or upscale")],
     images: Annotated[list[Path], typer.Argument(help="prints, or folders of them, with dark ridges")],
     out: Annotated[Path, typer.Option("-o", "--out", help="folder of the edited prints, by the same names")],
     recipe: Annotated[
@@ -262,7 +263,7 @@ def edit(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw prints that exist anew: in another look, with more texture, or whole. The same command again goes on."""
+    """Draw prints that exist anew: in another look, with more texture, whole or finer. Run again, it goes on."""
     from fpsynth.edit.run import edit as run
     from fpsynth.edit.studio import Order
 

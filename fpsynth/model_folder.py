@@ -38,6 +38,12 @@ class Knows:
     sides: tuple[int, ...] = ()
     ppi: tuple[int, ...] = ()
 
+    def scale(self, ppi: int) -> float:
+        """How many times finer than images of this resolution the model draws, as it was taught: 1, 2, or half."""
+        if not self.ppi or ppi in self.ppi:
+            return 1.0
+        return next((times for times in (0.5, 2.0) if ppi * times in self.ppi), 1.0)
+
 
 def default_model() -> Path:
     """The bundled model."""

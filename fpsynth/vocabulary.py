@@ -56,7 +56,10 @@ FORMATS: Final[dict[str, str]] = {"parquet": "Parquet shards", "png": "PNG files
 SIDECARS: Final[dict[str, str]] = {"iso19794-2": ".fmr", "ansi378": ".378", "xyt": ".xyt", "json": ".json"}
 """Minutiae files that stand beside an image, and the endings of their names."""
 
-EDITS: Final = ("restyle", "refine", "complete")
+DRAWN_EDITS: Final = ("restyle", "refine", "complete")
+"""What a diffusion model can do to prints that exist."""
+UPSCALE: Final = "upscale"
+EDITS: Final = (*DRAWN_EDITS, UPSCALE)
 """What can be done to prints that exist."""
 
 FVC: Final = "fvc"

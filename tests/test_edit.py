@@ -62,10 +62,31 @@ def test_a_completed_print_keeps_its_pixels_and_says_what_is_imagined(prints, bu
     assert np.array_equal(before[90:170, 90:170], after[90:170, 90:170])
     assert not np.array_equal(before[:50], after[:50])
     record = json.loads((prints.parent / "out" / "part.json").read_text())
-    inside = read_picture(prints / "part.bmp", 500).mask
+    inside = read_picture(prints / "part.bmp", 500).seen.mask
     for m in record["minutiae"]:
         if m["origin"] == "imagined":
             assert not inside[int(m["y"]), int(m["x"])]
+
+
+def test_upscaled_prints_are_twice_as_fine_and_keep_their_means(prints):
+    assert run(prints, "upscale", "out")
+    for name in ("whole.png", "part.bmp"):
+        before, after = Image.open(prints / name), Image.open((prints.parent / "out" / name).with_suffix(".png"))
+        assert after.size == (2 * before.width, 2 * before.height) and round(after.info["dpi"][0]) == 1000
+        four = np.asarray(after, float).reshape(before.height, 2, before.width, 2)
+        assert np.abs(four.mean((1, 3)) - np.asarray(before, float)).max() <= 3  # where it would leave black or white
+        smooth = np.asarray(before.resize(after.size, Image.Resampling.BICUBIC), float)
+        assert np.abs(np.asarray(after, float) - smooth).mean() > 0.2
+        record = json.loads((prints.parent / "out" / name).with_suffix(".json").read_text())
+        seen = [Minutia(m["x"] / 2, m["y"] / 2, m["angle"], m["kind"]) for m in record["minutiae"]]
+        assert seen and compare(seen, extract("skeleton", np.asarray(before), 500)).recall == 1
+
+
+def test_only_prints_of_about_500_ppi_are_upscaled(prints, capsys):
+    Image.open(prints / "whole.png").resize((960, 800)).save(prints / "fine.png", dpi=(1000, 1000))
+    assert not run(prints, "upscale", "out")
+    assert "fine.png: has 1000 ppi" in capsys.readouterr().err
+    assert sorted(path.stem for path in (prints.parent / "out").glob("*.png")) == ["part", "whole"]
 
 
 def test_what_was_edited_so_stays_and_other_orders_make_it_anew(prints, bundle):  # noqa: F811

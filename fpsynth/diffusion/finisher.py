@@ -104,7 +104,11 @@ def code_of(told: Told) -> Tensor:
 
 def save_finisher(folder: Path, finisher: Finisher) -> None:
     """Write it in fp16 into the folder `finisher` of a model directory."""
-    home = folder / FOLDER
+    save_network(folder / FOLDER, finisher)
+
+
+def save_network(home: Path, finisher: Finisher) -> None:
+    """Write it in fp16 into a folder of its own."""
     home.mkdir(parents=True, exist_ok=True)
     shape = finisher.shape
     config = {"_class_name": "Finisher", "planes": shape.planes, "code": shape.code, "widths": list(shape.widths)}
@@ -115,8 +119,11 @@ def save_finisher(folder: Path, finisher: Finisher) -> None:
 def load_finisher(folder: Path, device: str, dtype: torch.dtype) -> Finisher | None:
     """The finisher of a model directory, or None where it has none. Raises DamagedFile for one that cannot be read."""
     home = folder / FOLDER
-    if not home.is_dir():
-        return None
+    return load_network(home, device, dtype) if home.is_dir() else None
+
+
+def load_network(home: Path, device: str, dtype: torch.dtype) -> Finisher:
+    """The finisher in a folder. Raises DamagedFile for one that cannot be read."""
     config = read_json(home / CONFIG)
     try:
         shape = Shape(int(config["planes"]), int(config["code"]), tuple(map(int, config["widths"])))

@@ -1,1 +1,1 @@
-"""Prints that exist, drawn anew by the model: picture.py reads one, verbs.py sketches it, studio.py draws it."""
+"""Prints that exist, drawn anew: verbs.py sketches one, studio.py has the model draw it, enlarge.py makes it finer."""

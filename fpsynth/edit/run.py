@@ -3,16 +3,44 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from PIL import Image
 
 from fpsynth.console import Console, Table
-from fpsynth.edit.studio import Order, Studio, Task
+from fpsynth.edit.enlarge import Enlarger
+from fpsynth.edit.ledger import Ledger
+from fpsynth.edit.studio import Order, Studio
 from fpsynth.errors import UserError
+from fpsynth.extractor.picture import Picture
 from fpsynth.files import alone
 from fpsynth.making.scene import batches
 from fpsynth.recipe import LoadedRecipe, load_recipe
 from fpsynth.recipe.bundled import bundled_recipes
+from fpsynth.vocabulary import UPSCALE
+
+
+class WithPicture(Protocol):
+    """What a task is at least."""
+
+    @property
+    def picture(self) -> Picture: ...
+
+
+T = TypeVar("T", bound=WithPicture)
+
+
+class Desk(Protocol[T]):
+    """Where pictures of an order are drawn, so many tasks of one size together."""
+
+    ledger: Ledger
+    batch: int
+
+    def task(self, path: Path) -> T:
+        """Raises UserError for a picture that cannot be edited."""
+
+    def draw(self, tasks: Sequence[T]) -> None:
+        """Draw and write."""
 
 
 def edit(order: Order, console: Console) -> bool:
@@ -25,12 +53,12 @@ def edit(order: Order, console: Console) -> bool:
         raise UserError(f"{order.out} holds the originals; choose another folder for the edited prints")
     loaded = _recipe(order)
     with alone(order.out):
-        studio = Studio(order, loaded)
-        todo = [path for path in paths if not studio.done(path)]
+        desk: Desk[Any] = Enlarger(order, loaded.recipe.seed) if order.verb == UPSCALE else Studio(order, loaded)
+        todo = [path for path in paths if not desk.ledger.done(path)]
         faults: dict[str, str] = {}
         with console.progress(len(todo), "images") as progress:
-            for batch in _batches(studio, todo, faults):
-                studio.draw(batch)
+            for batch in _batches(desk, todo, faults):
+                desk.draw(batch)
                 progress.tick(len(batch))
     made = len(todo) - len(faults)
     facts = {"out": str(order.out), "edited": made, "kept": len(paths) - len(todo), "failed": len(faults)}
@@ -62,6 +90,8 @@ def _within(folder: Path, endings: set[str]) -> list[Path]:
 def _recipe(order: Order) -> LoadedRecipe:
     """The recipe that says the words and how to sample. Raises UserError for what edit does not do."""
     loaded = load_recipe(order.recipe or bundled_recipes()["edit"], order.overrides)
+    if order.verb == UPSCALE:
+        return loaded
     if loaded.model is None:
         raise UserError("sampling.model: virtual draws no picture; a diffusion model is needed")
     for key, said in (("sampling.guide", loaded.recipe.sampling.guide), ("style.context", loaded.recipe.style.context)):
@@ -70,15 +100,15 @@ def _recipe(order: Order) -> LoadedRecipe:
     return loaded
 
 
-def _batches(studio: Studio, todo: Sequence[Path], faults: dict[str, str]) -> Iterator[list[Task]]:
+def _batches(desk: Desk[T], todo: Sequence[Path], faults: dict[str, str]) -> Iterator[list[T]]:
     """Tasks of one size together; what is wrong with the other pictures goes into faults."""
-    for _, alike in groupby(_tasks(studio, todo, faults), key=lambda task: task.picture.image.shape):
-        yield from batches(alike, studio.batch)
+    for _, alike in groupby(_tasks(desk, todo, faults), key=lambda task: task.picture.image.shape):
+        yield from batches(alike, desk.batch)
 
 
-def _tasks(studio: Studio, todo: Sequence[Path], faults: dict[str, str]) -> Iterator[Task]:
+def _tasks(desk: Desk[T], todo: Sequence[Path], faults: dict[str, str]) -> Iterator[T]:
     for path in todo:
         try:
-            yield studio.task(path)
+            yield desk.task(path)
         except UserError as fault:
             faults[path.name] = str(fault).removeprefix(f"{path}: ")

@@ -1,18 +1,13 @@
 """Where pictures are drawn: the model, loaded once, and what all pictures of an order have in common."""
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from fpsynth import __version__
 from fpsynth.conditioning.conditions import Conditioning, Style
@@ -24,11 +19,10 @@ from fpsynth.diffusion.bundle import check_bundle, digest
 from fpsynth.diffusion.canvas import Canvas
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import Request, Sampled, sample
+from fpsynth.edit.ledger import Ledger, point
 from fpsynth.edit.verbs import VERBS, Sketch
 from fpsynth.extractor.picture import MASTER_PPI, Picture, padded, read_picture
-from fpsynth.files import write_bytes
 from fpsynth.making.model import sampling_settings
-from fpsynth.minutiae import Minutia
 from fpsynth.recipe import LoadedRecipe, RowPlan
 from fpsynth.recipe.plan import plan_identity, plan_row
 from fpsynth.rng import Stream, generator
@@ -72,19 +66,11 @@ class Studio:
         self.model = load_model(loaded.model, device, loaded.recipe.sampling.student_name)
         self.styles = [Style(path.name, load_style(path)) for path in loaded.styles]
         how = [__version__, order.verb, order.strength, order.ppi, loaded.recipe.model_dump(mode="json"), loaded.digest]
-        self._how = json.dumps([*how, self.made_by])
-
-    def done(self, path: Path) -> bool:
-        """Whether this picture was edited so before."""
-        image, record = self._files(path)
-        try:
-            return image.exists() and json.loads(record.read_text(encoding="utf-8"))["key"] == self._key(path)
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+        self.ledger = Ledger(order.out, order.verb, json.dumps([*how, self.made_by]))
 
     def task(self, path: Path) -> Task:
         """Raises UserError for a picture that cannot be edited."""
-        number = int(hashlib.sha256(os.fsencode(path.name)).hexdigest()[:6], 16)
+        number = number_of(path)
         picture = padded(read_picture(path, self.order.ppi), self.model.multiple)
         sketch = VERBS[self.order.verb](
             picture, self.order.strength, generator(self.recipe.seed, Stream.CAPTURE, number)
@@ -138,41 +124,19 @@ class Studio:
 
     def _write(self, task: Task, told: Conditioning, made: Sampled) -> None:
         """The picture in its own size, and the record; pixels that stay are those of the original."""
-        image, record = self._files(task.picture.path)
-        write_bytes(image, png(task, self.order.verb, task.picture.back(made.image, task.sketch.kept)))
-        write_bytes(record, (json.dumps(self._record(task, told), indent=1) + "\n").encode())
-
-    def _record(self, task: Task, told: Conditioning) -> dict[str, Any]:
-        return {
-            "key": self._key(task.picture.path),
-            "verb": self.order.verb,
-            "from": task.picture.path.name,
-            "strength": task.sketch.strength,
+        picture, sketch = task.picture, task.sketch
+        scale = picture.ppi / MASTER_PPI
+        facts = {
+            "strength": sketch.strength,
             "prompt": told.prompt,
             "style": [style.name for style in told.styles],
-            "ppi": task.picture.ppi,
+            "ppi": picture.ppi,
             "model": self.made_by,
-            "minutiae": [_point(m, m in task.sketch.imagined, task.picture.ppi / MASTER_PPI) for m in told.minutiae],
+            "minutiae": [point(m, scale, "imagined" if m in sketch.imagined else "extracted") for m in told.minutiae],
         }
-
-    def _files(self, path: Path) -> tuple[Path, Path]:
-        return self.order.out / f"{path.stem}.png", self.order.out / f"{path.stem}.json"
-
-    def _key(self, path: Path) -> str:
-        """Of all that decides the picture."""
-        return hashlib.sha256(self._how.encode() + path.read_bytes()).hexdigest()
+        self.ledger.write(picture.path, picture.ppi, picture.back(made.image, sketch.kept), facts)
 
 
-def _point(m: Minutia, imagined: bool, scale: float) -> dict[str, Any]:
-    """A minutia in pixels of the original, and where it is from."""
-    place = {"x": m.x * scale, "y": m.y * scale, "angle": m.angle, "kind": m.kind}
-    return {**place, "origin": "imagined" if imagined else "extracted"}
-
-
-def png(task: Task, verb: str, image: np.ndarray) -> bytes:
-    """A grey PNG that says its resolution, and what was done to what."""
-    text, buffer, dpi = PngInfo(), io.BytesIO(), (task.picture.ppi, task.picture.ppi)
-    text.add_text("Description", f"Edited by a generative model ({verb}) from {task.picture.path.name}")
-    text.add_text("Software", f"fpsynth {__version__}")
-    Image.fromarray(image).save(buffer, "PNG", compress_level=1, dpi=dpi, pnginfo=text)
-    return buffer.getvalue()
+def number_of(path: Path) -> int:
+    """What draws for a picture depend on: its name."""
+    return int(hashlib.sha256(os.fsencode(path.name)).hexdigest()[:6], 16)

@@ -15,12 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fpsynth.extractor.picture import Picture, contact_of, impression_of, sketched
+from fpsynth.extractor.own import inner
+from fpsynth.extractor.picture import MASTER_PPI, Picture, impression_of, sketched
 from fpsynth.finger import Finger, rebuild
 from fpsynth.impression import Impression
+from fpsynth.impression.asperities import Skin, asperities
+from fpsynth.impression.draws import Draws
 from fpsynth.making.source import laid_print
 from fpsynth.minutiae import Minutia
-from fpsynth.vocabulary import EDITS
+from fpsynth.vocabulary import DRAWN_EDITS
 
 PAD = 170.0, 225.0
 """Half width and half height (pixels at 500 ppi) of a fingertip that a partial print is completed to."""
@@ -62,19 +65,25 @@ def refine(picture: Picture, strength: float, rng: np.random.Generator) -> Sketc
 
 def complete(picture: Picture, strength: float, rng: np.random.Generator) -> Sketch:
     """Around the picture's ridges a finger is rebuilt, and drawn as far as a fingertip reaches."""
-    known, (dx, dy) = laid_print(picture.image)
+    known, (dx, dy) = laid_print(picture.image, picture.seen)
     finger = rebuild(known, rng)
-    contact = np.maximum(contact_of(picture.mask), _pad(picture, finger, dx, dy, rng))
+    contact = np.maximum(picture.contact, _pad(picture, finger, dx, dy, rng))
     ridges = _seen(finger.ridges, picture.image.shape, dx, dy)
     there = [m._replace(x=m.x - dx, y=m.y - dy) for m in finger.minutiae]
-    imagined = tuple(m for m in there if _on(contact, m) and not _on(picture.mask, m))
-    seen = impression_of(picture).asperities.numpy()
-    rim = np.ones((2 * SEAM + 1, 2 * SEAM + 1), np.uint8)
+    imagined = tuple(m for m in there if _on(contact, m) and not _on(picture.seen.mask, m))
+    kept = inner(picture.seen.mask, SEAM)
+    uneven = np.where(kept, impression_of(picture).asperities, _uneven(ridges, rng))
     return Sketch(
-        impression=sketched(ridges.numpy(), contact, seen, (*picture.minutiae, *imagined)),
-        kept=cv2.erode(picture.mask.astype(np.uint8), rim, borderValue=0) > 0,
+        impression=sketched(ridges.numpy(), contact, uneven, (*picture.minutiae, *imagined)),
+        kept=kept,
         imagined=imagined,
     )
+
+
+def _uneven(ridges: Tensor, rng: np.random.Generator) -> Tensor:
+    """The asperities of usual skin with these ridges (H, W)."""
+    skin = Skin(ridges[None], torch.zeros(1, *ridges.shape), torch.ones(1, 1, 1), MASTER_PPI)
+    return asperities([Draws(rng, rng, 1.0)], skin)[0]
 
 
 def _pad(picture: Picture, finger: Finger, dx: float, dy: float, rng: np.random.Generator) -> np.ndarray:
@@ -103,5 +112,5 @@ def _on(plane: np.ndarray, m: Minutia) -> bool:
     return 0 <= m.x < width and 0 <= m.y < height and bool(plane[int(m.y), int(m.x)] > 0.5)
 
 
-VERBS: Final[dict[str, Verb]] = dict(zip(EDITS, (restyle, refine, complete), strict=True))
+VERBS: Final[dict[str, Verb]] = dict(zip(DRAWN_EDITS, (restyle, refine, complete), strict=True))
 """By the names that the command line knows."""

@@ -63,10 +63,13 @@ def _means(loaded: LoadedRecipe, device: str) -> Mapping[str, str | None]:
         return {"model": VIRTUAL, "device": device, "gate": judge, **versions}
     from fpsynth.diffusion.bundle import check_bundle, digest
     from fpsynth.diffusion.model import natural_dtype
+    from fpsynth.diffusion.upscale import upscaler_digest
 
     check_bundle(loaded.model)
     if loaded.recipe.sampling.guide:
         versions["reader"] = bundled_reader_digest()
+    if knows(loaded.model).scale(loaded.recipe.image.ppi) < 1:
+        versions["upscaler"] = upscaler_digest()
     kind = f"{device} {natural_dtype(device)}".replace("torch.", "")
     return {"model": digest(loaded.model), "device": kind, "gate": judge, **versions, "diffusers": version("diffusers")}
 

@@ -11,10 +11,12 @@ from fpsynth.diffusion.model import Model, load_model
 from fpsynth.diffusion.sample import Request, Sampled, Settings, course_of, sample
 from fpsynth.errors import UserError
 from fpsynth.making.renderer import Drawn
+from fpsynth.making.resolution import Resolution
 from fpsynth.making.scene import Scene
+from fpsynth.model_folder import knows
 from fpsynth.reader.guide import guiding_of
 from fpsynth.recipe import LoadedRecipe, Recipe
-from fpsynth.rng import Stream, integer
+from fpsynth.rng import Stream, generator, integer
 
 
 class ModelRenderer:
@@ -25,7 +27,8 @@ class ModelRenderer:
         self.recipe, self.settings = loaded.recipe, sampling_settings(loaded.recipe)
         self.label = Renderer("diffusion", digest, loaded.recipe.sampling.student_name)
         self.model = load_model(folder, device, self.label.student)
-        check_size(self.recipe, self.model)
+        self.resolution = Resolution(knows(folder).scale(self.recipe.image.ppi))
+        check_size(self.recipe, self.model, self.resolution.times)
         course_of(self.model, self.settings)
         self.planes = self.model.denoiser.planes
         self.guiding = guiding_of(self.model, device, folder) if self.recipe.sampling.guide else None
@@ -33,7 +36,7 @@ class ModelRenderer:
 
     def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:
         """Sample the scenes as one batch."""
-        requests = [request(scene, attempt) for scene in scenes]
+        requests = [self.resolution.drawn(request(scene, attempt)) for scene in scenes]
         images = sample(self.model, self.settings, requests, self._towards(scenes))
         return [self._drawn(scene, attempt, image) for scene, image in zip(scenes, images, strict=True)]
 
@@ -44,7 +47,9 @@ class ModelRenderer:
 
     def _drawn(self, scene: Scene, attempt: int, made: Sampled) -> Drawn:
         node = scene.row.identity, scene.row.impression, attempt
-        return Drawn(made.image, integer(self.recipe.seed, Stream.LATENT_IMPRESSION, *node), made.shared)
+        device, rng = str(self.model.denoiser.device), generator(self.recipe.seed, Stream.RENDER, *node)
+        image = self.resolution.picture(made.image, rng, device)
+        return Drawn(image, integer(self.recipe.seed, Stream.LATENT_IMPRESSION, *node), made.shared)
 
 
 def request(scene: Scene, attempt: int) -> Request:
@@ -59,9 +64,9 @@ def request(scene: Scene, attempt: int) -> Request:
     )
 
 
-def check_size(recipe: Recipe, model: Model) -> None:
-    """Raises UserError for images whose sides the model cannot make."""
-    image, step = recipe.image, model.multiple
+def check_size(recipe: Recipe, model: Model, times: float) -> None:
+    """Raises UserError for images whose sides the model, drawing so many times finer, cannot make."""
+    image, step = recipe.image, round(max(model.multiple / times, 1))
     if image.width % step or image.height % step:
         raise UserError(f"image: {image.width} x {image.height}: this model needs multiples of {step}")
 

@@ -204,9 +204,9 @@ def _unseen(recipe: Recipe, known: Knows) -> Iterator[Finding]:
     """What the model was never shown: words, image sides, resolutions."""
     image = recipe.image
     for key, value, seen in (("width", image.width, known.sides), ("height", image.height, known.sides)):
-        if seen and value not in seen:
+        if seen and value * known.scale(image.ppi) not in seen:
             yield Finding(("image", key), f"the model never saw images of {value} pixels a side", fatal=False)
-    if known.ppi and image.ppi not in known.ppi:
+    if known.ppi and image.ppi * known.scale(image.ppi) not in known.ppi:
         yield Finding(("image", "ppi"), f"the model never saw prints at {image.ppi} ppi", fatal=False)
     yield from _taught(recipe, known.slots)
     for name, slot in SLOTS.items():

@@ -24,9 +24,11 @@ from fpsynth.training.data import Bank, BankSettings, build_bank, build_prints
 from fpsynth.training.denoiser import AdapterSettings, DenoiserSettings, run_adapters, run_denoiser
 from fpsynth.training.distill import DistillSettings, run_distill
 from fpsynth.training.embedding import EmbeddingSettings, run_embedding
+from fpsynth.training.extractor import ExtractorSettings, run_extractor
 from fpsynth.training.finisher import FinisherSettings, run_finisher
 from fpsynth.training.loop import check_precision
 from fpsynth.training.reader import ReaderSettings, run_reader
+from fpsynth.training.upscaler import UpscalerSettings, run_upscaler
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,14 @@ def _finisher_stage(settings: FinisherSettings, out: Path, device: str, console:
     run_finisher(settings, _prepare(settings, settings.bank, out, console), out, device, console)
 
 
+def _extractor_stage(settings: ExtractorSettings, out: Path, device: str, console: Console) -> None:
+    run_extractor(settings, _prepare(settings, settings.bank, out, console), out, device, console)
+
+
+def _upscaler_stage(settings: UpscalerSettings, out: Path, device: str, console: Console) -> None:
+    run_upscaler(settings, _prepare(settings, settings.bank, out, console), out, device, console)
+
+
 def _reader_stage(settings: ReaderSettings, out: Path, device: str, console: Console) -> None:
     check_bundle(settings.model or default_model())
     run_reader(settings, _prepare(settings, settings.bank, out, console), out, device, console)
@@ -103,10 +113,12 @@ STAGES: Final[Mapping[str, Stage]] = {
     "adapters": Stage(AdapterSettings, _adapters_stage),
     "finisher": Stage(FinisherSettings, _finisher_stage),
     "embedding": Stage(EmbeddingSettings, _embedding_stage),
+    "upscaler": Stage(UpscalerSettings, _upscaler_stage),
+    "extractor": Stage(ExtractorSettings, _extractor_stage),
     "reader": Stage(ReaderSettings, _reader_stage),
     "adapt": Stage(AdaptSettings, _adapt_stage),
 }
-"""In the order in which they are run; the embedding stands alone, the reader reads a model's latents."""
+"""In the order in which they are run; embedding, upscaler and extractor stand alone, the reader reads latents."""
 
 
 def train(stage: str, order: Order, console: Console) -> None:

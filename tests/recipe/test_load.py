@@ -237,10 +237,10 @@ def test_sampling_that_cannot_be(recipe, key, told):
 
 
 def test_what_the_model_never_saw_is_told(recipe):
-    text = "identities: 2\nimpressions: 2\nimage: {width: 512, height: 256, ppi: 1000}\n"
+    text = "identities: 2\nimpressions: 2\nimage: {width: 512, height: 256, ppi: 700}\n"
     told = " ".join(load_recipe(recipe(text)).notices)
     assert "image.height: the model never saw images of 256 pixels" in told
-    assert "image.ppi: the model never saw prints at 1000 ppi" in told
+    assert "image.ppi: the model never saw prints at 700 ppi" in told
     assert "width" not in told
     assert not load_recipe(recipe(text + "sampling: {model: virtual}\n")).notices
 

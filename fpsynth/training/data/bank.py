@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from fpsynth.conditioning.planes import PLANES, control_planes
@@ -44,6 +44,7 @@ BATCH = FINGERS
 """Images rendered at once on a GPU. On a core one at a time is fastest: its planes stay in the cache."""
 SIZE = 512
 """Pixels: height and width of every image."""
+USUAL_PPI = 500
 IMAGE, PLANE = "image", "plane."
 """Columns: the image, and the prefix of a plane's name. All uint8 (64, 512, 512)."""
 
@@ -52,6 +53,11 @@ class BankSettings(Mixture):
     """What the bank holds."""
 
     images: PositiveInt = 2560
+    ppi: Annotated[int, Field(ge=250, le=1000)] = 500
+
+    def content(self) -> dict[str, Any]:
+        """Nothing is said of the usual resolution: banks of before it could be chosen have that."""
+        return super().content() | ({} if self.ppi == USUAL_PPI else {"ppi": self.ppi})
 
     @property
     def chunks(self) -> int:
@@ -124,7 +130,7 @@ def _taken(
 ) -> dict[str, Tensor]:
     """The columns of a batch, uint8 (B, size, size) each."""
     labels, places = [s.labels for s in shots], [(s.labels.identity, s.number) for s in shots]
-    asked = [CaptureSettings.saying(one.words, size, size, 500) for one in labels]
+    asked = [CaptureSettings.saying(one.words, size, size, settings.ppi) for one in labels]
     capturing, rendering = (
         [generator(settings.seed, stream, *place) for place in places] for stream in (Stream.CAPTURE, Stream.RENDER)
     )

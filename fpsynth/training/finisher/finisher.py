@@ -63,7 +63,7 @@ class FinisherSettings(BaseModel):
     student: str | None = Field(default="default", description="of the model; null: the model itself")
     fresh: bool = Field(default=True, description="begin with a new finisher; false: go on with the model's own")
     steps: tuple[Steps, ...] = Field(default=(4, 2, 4, 1), min_length=1, description="of the sampler, in turns")
-    cfg_scale: tuple[Guidance, ...] = Field(default=(1.0, 1.25), min_length=1, description="in turns, too")
+    cfg_scale: tuple[Guidance, ...] = Field(default=(1.0,), min_length=1, description="in turns, too")
     pictures: PositiveInt = 4096
     side: Side = 256
     crop: Side = 128
