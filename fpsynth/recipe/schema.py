@@ -70,7 +70,9 @@ class ImageSize(Part):
 
     width: Pixels = Field(default=512, description="pixels, a multiple of 64")
     height: Pixels = Field(default=512, description="pixels, a multiple of 64")
-    ppi: int = Field(default=500, ge=250, le=1000, description="pixels per inch")
+    ppi: int = Field(
+        default=500, ge=250, le=1000, description="pixels per inch; the bundled model makes 250, 500 and 1000"
+    )
 
 
 class LayoutPart(Part):
@@ -208,7 +210,7 @@ class SamplingPart(Part):
     eta: float | None = Field(
         default=None, ge=0, le=1, description="how much noise the sampler injects, where it has a choice (ddim, tcd)"
     )
-    cfg_scale: float = Field(default=1.25, ge=1, le=20, description="guidance by the words; 1: none, at half the cost")
+    cfg_scale: float = Field(default=1.0, ge=1, le=20, description="guidance by the words; above 1 at twice the cost")
     guide: Guided = Field(
         default={},
         description="how strongly the reader guides towards the words of slots: {quality: 2.0}; from 10 steps of the "
@@ -254,7 +256,7 @@ class GatePart(Part):
 
     recall: Annotated[Annotated[float, Field(ge=0, le=1)] | None, absent_if(AUTO)] = Field(
         default=None,
-        description="least share of the true minutiae to be found again by mindtct (by fpsynth's own: 0.15 less); "
+        description="least share of the true minutiae to be found again by the gate's extractor; "
         "`auto`: what captures of these words can show",
     )
     spurious: Annotated[Annotated[float, Field(ge=0, le=1)] | None, absent_if(AUTO)] = Field(
