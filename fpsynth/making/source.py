@@ -25,8 +25,8 @@ MIDDLE = CORE[0], CORE[1] + 40
 """Master pixels: where the middle of a print without a core is laid."""
 SPACING = 8
 """Pixels at 500 ppi between the directions that are taken from a print."""
-RIM = 3
-"""Pixels at 500 ppi: a print's ridges are not trusted so near to its edge."""
+RIM, END = 3, 12
+"""Pixels at 500 ppi: so near to a print's edge its ridges are not trusted; nor, farther in, that they end there."""
 
 
 def rebuilt(path: Path, source: SourcePart, rng: np.random.Generator, position: int) -> Finger:
@@ -61,7 +61,8 @@ def from_print(path: Path, ppi: float) -> Known:
 def laid_print(image: np.ndarray, seen: Seen) -> tuple[Known, tuple[float, float]]:
     """A print (height, width) uint8 at 500 ppi on a master, and by how much it was moved to lie there (x, y)."""
     trusted = inner(seen.mask, RIM)
-    minutiae = [m for m in read_minutiae(seen.wave) if trusted[int(m.y), int(m.x)]]
+    well_in = inner(seen.mask, END)
+    minutiae = [m for m in read_minutiae(seen.wave) if well_in[int(m.y), int(m.x)]]
     rows, cols = np.nonzero(seen.mask)
     dx, dy = _shift(list(zip(cols[:: SPACING**2].tolist(), rows[:: SPACING**2].tolist(), strict=True)), [])
     dx, dy = round(dx / HALF) * HALF, round(dy / HALF) * HALF
