@@ -11,8 +11,9 @@ import torch.nn.functional as F
 
 from fpsynth.console import Console
 from fpsynth.embedding.embedder import load_embedder
-from fpsynth.embedding.network import CROP, DIRECTIONS, SIZE, EmbeddingNetwork, aligned, corrected, normalised
+from fpsynth.embedding.network import CROP, DIRECTIONS, SIZE, WINDOW, EmbeddingNetwork, aligned, corrected
 from fpsynth.errors import UserError
+from fpsynth.extractor.contrast import normalised
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, capture
 from fpsynth.recipe.document import read_document
@@ -114,7 +115,7 @@ def test_prints_of_one_finger_lie_on_each_other():
         acquisition={"rolled": 1.0},
     )
     prints = prints_of([render_prints(settings, 0, 2)])
-    crops = aligned(normalised(prints.images[:, None].float()), prints.poses)[:, :, 75:115, 60:100]
+    crops = aligned(normalised(prints.images[:, None].float(), WINDOW), prints.poses)[:, :, 75:115, 60:100]
     assert prints.finger.tolist() == [0, 0, 1, 1]
     own = best_shift(crops[0], crops[1]), best_shift(crops[2], crops[3])
     foreign = best_shift(crops[0], crops[2]), best_shift(crops[1], crops[3])
