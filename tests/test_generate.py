@@ -304,3 +304,19 @@ def test_two_ray_workers_make_the_same_bytes(made, tmp_path, monkeypatch):
     order = Order(recipe=Path("recipe.yaml"), overrides=(), out=Path("out"), workers=2, address="local")
     generate(order, Console("quiet"))
     assert digests(tmp_path / "out") == digests(made)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra 'ray' is not installed")
+def test_ray_workers_stop_when_they_are_interrupted(made, tmp_path):
+    out = tmp_path / "out"
+    command = [PROGRAM, "generate", write(tmp_path), "-o", out]
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    told = [*command, "--workers", "2", "--address", "local"]
+    run = subprocess.Popen(told, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
+    first_piece(run, out)
+    run.send_signal(signal.SIGINT)
+    said = run.communicate(timeout=60)[1]
+    assert run.returncode == 130 and said.splitlines()[-1].startswith("interrupted")
+    subprocess.run(command, check=True, capture_output=True)
+    assert digests(out) == digests(made)
