@@ -246,7 +246,8 @@ def export(
 
 @app.command(
     epilog="Examples:\n\nfpsynth edit restyle prints/ -o inked/ --set prompt.sensor=ink\n\n"
-    "fpsynth edit refine renders/ -o refined/ --strength 0.3\n\nfpsynth edit complete partial.png -o whole/\n\n"
+    "fpsynth edit refine renders/ -o refined/ --strength 0.3 --set prompt.sensor=optical\n\n"
+    "fpsynth edit complete partial.png -o whole/ --set prompt.sensor=optical\n\n"
     "fpsynth edit upscale prints/ -o fine/"
 )
 def edit(

@@ -34,8 +34,8 @@ def upscaled(network: Finisher, picture: Tensor, noise: Tensor) -> Tensor:
     """picture (B, 1, H, W) in [-1, 1], noise (B, 1, 2H, 2W) standard normal -> (B, 1, 2H, 2W), which may leave
     [-1, 1]."""
     smooth = F.interpolate(picture, scale_factor=float(SCALE), mode="bicubic")
-    nothing, count = picture.new_zeros(*smooth.shape[2:]), len(picture)
-    fine: Tensor = network(smooth, nothing.expand(count, 0, -1, -1), noise, picture.new_zeros(count, 1))
+    count, *_, height, width = smooth.shape
+    fine: Tensor = network(smooth, picture.new_zeros(count, 0, height, width), noise, picture.new_zeros(count, 1))
     return fine + F.interpolate(picture - F.avg_pool2d(fine, SCALE), scale_factor=float(SCALE), mode="nearest")
 
 
