@@ -56,7 +56,8 @@ FORMATS: Final[dict[str, str]] = {"parquet": "Parquet shards", "png": "PNG files
 SIDECARS: Final[dict[str, str]] = {"iso19794-2": ".fmr", "ansi378": ".378", "xyt": ".xyt", "json": ".json"}
 """Minutiae files that stand beside an image, and the endings of their names."""
 
-DRAWN_EDITS: Final = ("restyle", "refine", "complete")
+RESTYLE: Final = "restyle"
+DRAWN_EDITS: Final = (RESTYLE, "refine", "complete")
 """What a diffusion model can do to prints that exist."""
 UPSCALE: Final = "upscale"
 EDITS: Final = (*DRAWN_EDITS, UPSCALE)

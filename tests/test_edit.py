@@ -16,7 +16,11 @@ from fpsynth.errors import UserError
 from fpsynth.extractor import chosen, extract
 from fpsynth.extractor.match import compare
 from fpsynth.extractor.picture import read_picture
+from fpsynth.finger import make_finger
+from fpsynth.impression import CaptureSettings, capture
 from fpsynth.minutiae import Minutia
+from fpsynth.rng import Stream, generator
+from fpsynth.sensor import draw_device, render
 from tests.diffusion.conftest import bundle  # noqa: F401
 from tests.prints import grid, planted
 
@@ -109,6 +113,25 @@ def test_strength_decides_how_much_of_a_print_stays(prints, bundle):  # noqa: F8
         run(prints, "refine", f"out{strength}", "sampling.steps=10", model=bundle, strength=strength)
         gaps.append(np.abs(grey(prints.parent / f"out{strength}" / "whole.png") - before).mean())
     assert gaps == sorted(gaps)
+
+
+@pytest.mark.parametrize("sensor", ["optical", "capacitive", "thermal"])
+def test_a_print_says_the_words_that_nobody_says(sensor, tmp_path, bundle):  # noqa: F811
+    finger = make_finger(generator(1, Stream.FINGER, 0), "whorl")
+    rng = generator(1, Stream.CAPTURE, 0)
+    impression = capture(finger, CaptureSettings(width=384, height=384), rng)
+    folder = tmp_path / "prints"
+    folder.mkdir()
+    Image.fromarray(render(impression, draw_device(sensor, rng), rng).numpy()).save(folder / "a.png", dpi=(500, 500))
+
+    def prompt(verb: str, out: str, *overrides: str) -> str:
+        run(folder, verb, out, *overrides, model=bundle)
+        return json.loads((tmp_path / out / "a.json").read_text())["prompt"]
+
+    assert f"{sensor} sensor" in prompt("refine", "read")
+    assert "ink sensor" in prompt("refine", "said", "prompt.sensor=ink")
+    assert "sensor" not in prompt("refine", "styled", f"style.images={folder / 'a.png'}")
+    assert "sensor" not in prompt("restyle", "restyled")
 
 
 def test_what_cannot_be_edited_is_named_and_the_rest_is_done(prints, bundle, capsys):  # noqa: F811

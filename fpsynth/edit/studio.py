@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +23,12 @@ from fpsynth.edit.ledger import Ledger, point
 from fpsynth.edit.verbs import VERBS, Sketch
 from fpsynth.extractor.picture import MASTER_PPI, Picture, padded, read_picture
 from fpsynth.making.model import sampling_settings
+from fpsynth.reader.reader import load_reader
 from fpsynth.recipe import LoadedRecipe, RowPlan
 from fpsynth.recipe.plan import plan_identity, plan_row
 from fpsynth.rng import Stream, generator
+from fpsynth.slots import SLOTS
+from fpsynth.vocabulary import RESTYLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,7 @@ class Studio:
         self.made_by = digest(loaded.model)
         self.model = load_model(loaded.model, device, loaded.recipe.sampling.student_name)
         self.styles = [Style(path.name, load_style(path)) for path in loaded.styles]
+        self.reader = None if order.verb == RESTYLE or self.styles else load_reader(device=device)
         how = [__version__, order.verb, order.strength, order.ppi, loaded.recipe.model_dump(mode="json"), loaded.digest]
         self.ledger = Ledger(order.out, order.verb, json.dumps([*how, self.made_by]))
 
@@ -100,7 +104,8 @@ class Studio:
         """Words but for the class, which nobody has looked at, and, unless the recipe says it, for the acquisition."""
         known = "acquisition" in self.recipe.capture.model_fields_set
         unsaid = {"pattern"} if known else {"pattern", "acquisition"}
-        words = {slot: None if slot in unsaid else word for slot, word in task.row.words.items()}
+        said = {slot: None if slot in unsaid else word for slot, word in task.row.words.items()}
+        words = said | {slot: word for slot, word in self._read(task.picture).items() if said[slot] is None}
         planes, impression = self.model.denoiser.planes, task.sketch.impression
         return Conditioning(
             planes=dict(zip(planes, control_planes(impression, planes), strict=True)),
@@ -108,6 +113,13 @@ class Studio:
             styles=tuple(self.styles[number] for number in task.row.styles),
             minutiae=impression.minutiae,
         )
+
+    def _read(self, picture: Picture) -> Mapping[str, str]:
+        """How the print looks, in words of a recipe's `prompt`; nothing where it is to look otherwise."""
+        if self.reader is None:
+            return {}
+        reading = self.reader.read([picture.image])
+        return {slot: reading.said(slot)[0] for slot in reading.words if SLOTS[slot].part == "prompt"}
 
     def _canvas(self, task: Task) -> Canvas | None:
         """The picture to begin from, and the cells that stay: those of which all pixels do."""
