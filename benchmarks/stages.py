@@ -21,17 +21,17 @@ from fpsynth.conditioning.conditions import Conditioning
 from fpsynth.conditioning.planes import control_planes
 from fpsynth.dataset import DatasetSpec, DatasetWriter, Renderer, Row
 from fpsynth.diffusion.denoiser.guidance import predictor
+from fpsynth.diffusion.looks import conditions_of
 from fpsynth.diffusion.model import Model, load_model
 from fpsynth.diffusion.sample import (
     Request,
-    Settings,
-    conditions_of,
     course_of,
     finished,
     noise_of,
     noise_source,
     sample,
 )
+from fpsynth.diffusion.settings import Settings
 from fpsynth.extractor import chosen
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, Impression, capture
@@ -114,7 +114,9 @@ def measured(model: Model, batch: int, repeat: int) -> list[tuple[str, float]]:
             "impression": (lambda: capture(finger, CaptureSettings(), np.random.default_rng(2)), 1),
             "virtual render": (lambda: render(impression, device, np.random.default_rng(4)), 1),
             "control planes, words, style": (
-                lambda: model.denoiser.tell(conditions_of(model, settings, requests)),
+                lambda: model.denoiser.tell(
+                    conditions_of(model, settings, [request.conditioning for request in requests])
+                ),
                 batch,
             ),
             "noise": (lambda: [noise_source(model, settings, r).start() for r in requests], batch),
@@ -133,7 +135,11 @@ def starts_of(model: Model, requests: list[Request]) -> torch.Tensor:
 
 
 def one_step(model: Model, settings: Settings, requests: list[Request]) -> Callable[[], object]:
-    predict = predictor(model.denoiser, conditions_of(model, settings, requests), settings.cfg_scale)
+    predict = predictor(
+        model.denoiser,
+        conditions_of(model, settings, [request.conditioning for request in requests]),
+        settings.cfg_scale,
+    )
     latents, time = starts_of(model, requests), course_of(model, settings).times[0]
     return lambda: predict(latents, time)
 
@@ -144,7 +150,7 @@ def decoding(model: Model, requests: list[Request]) -> Callable[[], object]:
 
 
 def finishing(model: Model, settings: Settings, requests: list[Request]) -> Callable[[], object]:
-    told = model.denoiser.tell(conditions_of(model, settings, requests))
+    told = model.denoiser.tell(conditions_of(model, settings, [request.conditioning for request in requests]))
     noise = torch.stack([noise_source(model, settings, request).start() for request in requests])
     pictures = model.codec.decode(starts_of(model, requests))
     return lambda: finished(model, told, pictures, noise)

@@ -23,7 +23,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fpsynth.conditioning.conditions import Conditioning
 from fpsynth.diffusion.model import Model, load_model, natural_dtype
-from fpsynth.diffusion.sample import Request, Settings, sample
+from fpsynth.diffusion.sample import Request, sample
+from fpsynth.diffusion.settings import Settings
 from fpsynth.model_folder import default_model, student_folder
 
 SIDE = 512

@@ -9,7 +9,8 @@ import torch
 from fpsynth.conditioning.conditions import Conditioning
 from fpsynth.diffusion.denoiser.unet.files import ADAPTER
 from fpsynth.diffusion.model import load_model
-from fpsynth.diffusion.sample import Request, Settings, sample
+from fpsynth.diffusion.sample import Request, sample
+from fpsynth.diffusion.settings import Settings
 from fpsynth.extractor.mindtct import available
 from fpsynth.flow import Order, generate
 from fpsynth.model_folder import default_model

@@ -65,6 +65,20 @@ def test_rows_say_what_made_them(folder, capsys):
     assert len({row["image"]["bytes"] for row in made}) == 4
 
 
+def test_backgrounds_are_dealt_out_and_said(folder):
+    for name, grey in (("dark.png", 20), ("light.png", 230)):
+        Image.new("L", (64, 64), grey).save(folder / name)
+    assert make(folder, "plain", "identities=6")
+    assert make(folder, "out", "identities=6", "style.background=[dark.png, light.png]")
+    made = rows(folder / "out")
+    assert {row["style"] for row in made} == {"look.png / dark.png", "look.png / light.png"}
+    assert all(a["minutiae"] == b["minutiae"] for a, b in zip(made, rows(folder / "plain"), strict=True))
+    same = [np.array_equal(pixels(a), pixels(b)) for a, b in zip(made, rows(folder / "plain"), strict=True)]
+    assert not all(same)  # a print may fill its picture
+    assert make(folder, "bare", "style={background: [dark.png]}")
+    assert {row["style"] for row in rows(folder / "bare")} == {" / dark.png"}
+
+
 def test_the_same_bytes_again_and_with_more_identities(folder):
     shards = "output.shard_images=2"
     make(folder, "out", shards)

@@ -42,7 +42,9 @@ ROOMS = {
         "finisher",
         "upscale",
         "canvas",
+        "settings",
         "model",
+        "looks",
         "sample",
     ),
     "training": (

@@ -22,16 +22,20 @@ class Style:
 class Conditioning:
     """All that one image is made from; its row says the same.
 
-    planes    name -> (H, W) float32 in [0, 1]
-    prompt    the words
-    styles    images whose look it takes on, none or more
-    minutiae  that are to be in it, in image pixels
+    planes      name -> (H, W) float32 in [0, 1]
+    prompt      the words
+    styles      images whose look it takes on, none or more
+    minutiae    that are to be in it, in image pixels
+    background  images whose look what lies outside the contact takes on instead; none: that of all of it
+    contact     (H, W) float32 in [0, 1], where there is a background
     """
 
     planes: Mapping[str, Tensor]
     prompt: str
     styles: tuple[Style, ...] = ()
     minutiae: tuple[Minutia, ...] = ()
+    background: tuple[Style, ...] = ()
+    contact: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

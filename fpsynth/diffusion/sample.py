@@ -11,36 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fpsynth.conditioning.conditions import Conditioning, Conditions, batched
+from fpsynth.conditioning.conditions import Conditioning
 from fpsynth.diffusion.canvas import Canvas, begun, keeping, start_on
-from fpsynth.diffusion.denoiser.guidance import Towards, moved, predictor
+from fpsynth.diffusion.denoiser.guidance import Towards, moved
 from fpsynth.diffusion.denoiser.protocol import Told
 from fpsynth.diffusion.finisher import code_of
+from fpsynth.diffusion.looks import looks_of, seen, united
 from fpsynth.diffusion.model import Model
-from fpsynth.diffusion.noise import Node, NoiseSource, Sharing
+from fpsynth.diffusion.noise import Node, NoiseSource
 from fpsynth.diffusion.samplers import Course, make_course, sampler_of
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How to sample; names as in the recipe's `sampling` part. eta None: the sampler's usual one."""
-
-    seed: int
-    scheduler: str = "tcd"
-    steps: int = 4
-    eta: float | None = None
-    cfg_scale: float = 1.0
-    control_scale: float = 1.0
-    style_scale: float = 0.6
-    finish: bool = True
-    shared_steps: int = 0
-    shared_order: str = "last"
-    transport: str = "skin"
-
-    @property
-    def sharing(self) -> Sharing:
-        """Who shares which noise."""
-        return Sharing(self.shared_steps, self.steps, self.shared_order, self.transport)
+from fpsynth.diffusion.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +64,8 @@ def sample(
     towards: what a classifier guides the batch to.
     """
     sampler, course = sampler_of(settings.scheduler), course_of(model, settings)
-    conditions = conditions_of(model, settings, requests)
-    told = model.denoiser.tell(conditions)
-    predict = predictor(model.denoiser, conditions, settings.cfg_scale, told)
+    looks = looks_of(model, settings, [request.conditioning for request in requests])
+    predict = seen(looks)
     if towards is not None:
         predict = moved(predict, towards, model.schedule)
     sources = [noise_source(model, settings, request) for request in requests]
@@ -99,7 +78,7 @@ def sample(
     latents = sampler.sample(predict, start, lambda i: noise_of(model, [s.injection(i) for s in sources]), course)
     pictures = model.codec.decode(latents)
     if settings.finish:
-        pictures = finished(model, told, pictures, torch.stack(noise))
+        pictures = united(looks, [finished(model, look.told, pictures, torch.stack(noise)) for look in looks])
     shared = sum(settings.sharing.shares(step) for step in course.injects if step >= course.begin)
     return [Sampled(image.numpy(), shared) for image in grey(pictures)]
 
@@ -120,12 +99,6 @@ def course_of(model: Model, settings: Settings) -> Course:
     """The times to stop at. Raises UserError for steps that the sampler cannot take."""
     name, device = settings.scheduler, str(model.denoiser.device)
     return make_course(name, sampler_of(name), model.schedule, settings.steps, settings.eta, device)
-
-
-def conditions_of(model: Model, settings: Settings, requests: Sequence[Request]) -> Conditions:
-    """The requests' conditions as a batch that the model understands."""
-    each = [request.conditioning for request in requests]
-    return batched(each, model.denoiser.planes, settings.control_scale, settings.style_scale)
 
 
 def noise_source(model: Model, settings: Settings, request: Request) -> NoiseSource:

@@ -10,10 +10,9 @@ from pathlib import Path
 import torch
 
 from fpsynth import __version__
-from fpsynth.conditioning.conditions import Conditioning, Style
+from fpsynth.conditioning.conditions import Conditioning
 from fpsynth.conditioning.planes import control_planes
 from fpsynth.conditioning.prompt import prompt_text
-from fpsynth.conditioning.style import load_style
 from fpsynth.device import choose_device
 from fpsynth.diffusion.bundle import check_bundle, digest
 from fpsynth.diffusion.canvas import Canvas
@@ -23,6 +22,7 @@ from fpsynth.edit.ledger import Ledger, point
 from fpsynth.edit.verbs import VERBS, Sketch
 from fpsynth.extractor.picture import MASTER_PPI, Picture, padded, read_picture
 from fpsynth.making.model import sampling_settings
+from fpsynth.making.styles import load_styles
 from fpsynth.reader.reader import load_reader
 from fpsynth.recipe import LoadedRecipe, RowPlan
 from fpsynth.recipe.plan import plan_identity, plan_row
@@ -67,8 +67,8 @@ class Studio:
         self.order, self.recipe, self.batch = order, loaded.recipe, 16 if device == "cuda" else 4
         self.made_by = digest(loaded.model)
         self.model = load_model(loaded.model, device, loaded.recipe.sampling.student_name)
-        self.styles = [Style(path.name, load_style(path)) for path in loaded.styles]
-        self.reader = None if order.verb == RESTYLE or self.styles else load_reader(device=device)
+        self.styles = load_styles(loaded)
+        self.reader = None if order.verb == RESTYLE or self.styles.images else load_reader(device=device)
         how = [__version__, order.verb, order.strength, order.ppi, loaded.recipe.model_dump(mode="json"), loaded.digest]
         self.ledger = Ledger(order.out, order.verb, json.dumps([*how, self.made_by]))
 
@@ -79,7 +79,7 @@ class Studio:
         sketch = VERBS[self.order.verb](
             picture, self.order.strength, generator(self.recipe.seed, Stream.CAPTURE, number)
         )
-        row = plan_row(self.recipe, plan_identity(self.recipe, number), 0, len(self.styles))
+        row = plan_row(self.recipe, plan_identity(self.recipe, number), 0, len(self.styles.images))
         return Task(number, row, picture, sketch)
 
     def draw(self, tasks: Sequence[Task]) -> None:
@@ -107,11 +107,14 @@ class Studio:
         said = {slot: None if slot in unsaid else word for slot, word in task.row.words.items()}
         words = said | {slot: word for slot, word in self._read(task.picture).items() if said[slot] is None}
         planes, impression = self.model.denoiser.planes, task.sketch.impression
+        background = self.styles.behind(task.row, self.recipe.seed)
         return Conditioning(
             planes=dict(zip(planes, control_planes(impression, planes), strict=True)),
             prompt=prompt_text(words, self.recipe.prompt.text),
-            styles=tuple(self.styles[number] for number in task.row.styles),
+            styles=self.styles.of(task.row),
             minutiae=impression.minutiae,
+            background=background,
+            contact=impression.contact if background else None,
         )
 
     def _read(self, picture: Picture) -> Mapping[str, str]:
@@ -142,6 +145,7 @@ class Studio:
             "strength": sketch.strength,
             "prompt": told.prompt,
             "style": [style.name for style in told.styles],
+            "background": [style.name for style in told.background],
             "ppi": picture.ppi,
             "model": self.made_by,
             "minutiae": [point(m, scale, "imagined" if m in sketch.imagined else "extracted") for m in told.minutiae],

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fpsynth.conditioning.conditions import Style
-from fpsynth.conditioning.style import load_style
 from fpsynth.dataset import Renderer
 from fpsynth.diffusion.denoiser.guidance import Towards
 from fpsynth.diffusion.model import Model, load_model
-from fpsynth.diffusion.sample import Request, Sampled, Settings, course_of, sample
+from fpsynth.diffusion.sample import Request, Sampled, course_of, sample
+from fpsynth.diffusion.settings import Settings
 from fpsynth.errors import UserError
 from fpsynth.making.renderer import Drawn
 from fpsynth.making.resolution import Resolution
 from fpsynth.making.scene import Scene
+from fpsynth.making.styles import load_styles
 from fpsynth.model_folder import knows
 from fpsynth.reader.guide import guiding_of
 from fpsynth.recipe import LoadedRecipe, Recipe
@@ -32,7 +32,7 @@ class ModelRenderer:
         course_of(self.model, self.settings)
         self.planes = self.model.denoiser.planes
         self.guiding = guiding_of(self.model, device, folder) if self.recipe.sampling.guide else None
-        self.styles = [Style(path.name, load_style(path)) for path in loaded.styles]
+        self.styles = load_styles(loaded)
 
     def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:
         """Sample the scenes as one batch."""

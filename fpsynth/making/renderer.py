@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
-from fpsynth.conditioning.conditions import Style
 from fpsynth.dataset import Renderer
 from fpsynth.making.scene import Scene
+from fpsynth.making.styles import Styles
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class SceneRenderer(Protocol):
         """The control planes that it wants to be told."""
 
     @property
-    def styles(self) -> Sequence[Style]:
+    def styles(self) -> Styles:
         """The recipe's style images; none where it has no use for them."""
 
     def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:

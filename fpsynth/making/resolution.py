@@ -24,8 +24,9 @@ class Resolution:
             return request
         told = request.conditioning
         planes = {name: self._resized(plane[None])[0] for name, plane in told.planes.items()}
+        contact = None if told.contact is None else self._resized(told.contact[None])[0]
         flow = self._resized(request.flow.permute(2, 0, 1)).permute(1, 2, 0).contiguous()
-        return replace(request, flow=flow, conditioning=replace(told, planes=planes))
+        return replace(request, flow=flow, conditioning=replace(told, planes=planes, contact=contact))
 
     def picture(self, image: np.ndarray, rng: np.random.Generator, device: str) -> np.ndarray:
         """What the model drew, uint8, at the recipe's resolution."""

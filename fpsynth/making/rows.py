@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from fpsynth import gate
+from fpsynth.conditioning.conditions import Conditioning
 from fpsynth.dataset import GateRecord, Renderer, Row
 from fpsynth.making.renderer import Drawn, SceneRenderer
 from fpsynth.making.scene import Scene
@@ -45,6 +46,12 @@ def better(old: tuple[Drawn, GateRecord] | None, new: tuple[Drawn, GateRecord]) 
     return best[0], replace(best[1], tries=new[1].tries)
 
 
+def styled(told: Conditioning) -> str | None:
+    """The names of the style images, those of the background after a stroke."""
+    print_, background = (", ".join(style.name for style in some) for some in (told.styles, told.background))
+    return f"{print_} / {background}" if background else print_ or None
+
+
 def finished(scene: Scene, drawn: Drawn, record: GateRecord, label: Renderer, recipe: Recipe) -> Row:
     """The row of an image: what it was made from, what is true of it, and what was said of it."""
     row, told, truth = scene.row, scene.conditioning, scene.impression
@@ -56,7 +63,7 @@ def finished(scene: Scene, drawn: Drawn, record: GateRecord, label: Renderer, re
         finger=row.who.finger,
         words=row.words,
         prompt=told.prompt,
-        style=", ".join(style.name for style in told.styles) or None,
+        style=styled(told),
         source=scene.source,
         seed=drawn.seed,
         ppi=recipe.image.ppi,

@@ -7,12 +7,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from fpsynth.conditioning.conditions import Conditioning, Style
+from fpsynth.conditioning.conditions import Conditioning
 from fpsynth.conditioning.planes import control_planes
 from fpsynth.conditioning.prompt import prompt_text
 from fpsynth.finger import Drawing, Master, draw_finger, make_finger
 from fpsynth.impression import CaptureSettings, Impression, capture
 from fpsynth.making.source import rebuilt
+from fpsynth.making.styles import NO_STYLES, Styles
 from fpsynth.recipe import IdentityPlan, Recipe, RowPlan
 from fpsynth.recipe.schema import LayoutPart
 from fpsynth.rng import Stream, generator
@@ -42,7 +43,7 @@ class Scenes:
         self,
         recipe: Recipe,
         planes: tuple[str, ...] = (),
-        styles: Sequence[Style] = (),
+        styles: Styles = NO_STYLES,
         attempts: Mapping[int, int] = MappingProxyType({}),
         sources: Sequence[Path] = (),
     ) -> None:
@@ -81,11 +82,14 @@ class Scenes:
     def tell(self, row: RowPlan, impression: Impression) -> Conditioning:
         """What a model is told of the image."""
         planes = control_planes(impression, self.planes) if self.planes else ()
+        background = self.styles.behind(row, self.recipe.seed)
         return Conditioning(
             planes=dict(zip(self.planes, planes, strict=True)),
             prompt=prompt_text(row.words, self.recipe.prompt.text),
-            styles=tuple(self.styles[number] for number in row.styles) if self.styles else (),
+            styles=self.styles.of(row),
             minutiae=impression.minutiae,
+            background=background,
+            contact=impression.contact if background else None,
         )
 
 

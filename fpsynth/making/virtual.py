@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fpsynth.dataset import Renderer
 from fpsynth.making.renderer import Drawn
 from fpsynth.making.scene import Scene
+from fpsynth.making.styles import NO_STYLES
 from fpsynth.recipe import Recipe
 from fpsynth.rng import Stream, generator, integer
 from fpsynth.sensor import draw_device, render
@@ -14,7 +15,7 @@ class VirtualRenderer:
     """Virtual sensors: every image by a device of its own, drawn from the seed tree."""
 
     planes: tuple[str, ...] = ()
-    styles = ()
+    styles = NO_STYLES
 
     def __init__(self, recipe: Recipe) -> None:
         self.label = Renderer("virtual")

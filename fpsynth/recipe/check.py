@@ -220,7 +220,7 @@ def _unseen(recipe: Recipe, known: Knows) -> Iterator[Finding]:
 def _styles(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     style = recipe.style
     counts = {}
-    for key, entries in (("images", style.images), ("context", style.context)):
+    for key, entries in (("images", style.images), ("background", style.background), ("context", style.context)):
         try:
             counts[key] = len(images(entries, folder))
         except FileProblem as problem:
@@ -228,8 +228,9 @@ def _styles(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     found = counts.get("images")
     if found is not None and style.per_image > max(found, 1):
         yield Finding(("style", "per_image"), f"{style.per_image} of each image, but style.images names {found}")
-    if found and recipe.sampling.virtual:
-        yield Finding(("style", "images"), "has no effect on virtual renders", fatal=False)
+    for key in ("images", "background"):
+        if counts.get(key) and recipe.sampling.virtual:
+            yield Finding(("style", key), "has no effect on virtual renders", fatal=False)
 
 
 def _records(recipe: Recipe) -> Iterator[Finding]:

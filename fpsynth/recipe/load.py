@@ -31,6 +31,11 @@ class LoadedRecipe:
         return images(self.recipe.style.images, self.folder)
 
     @cached_property
+    def backgrounds(self) -> tuple[Path, ...]:
+        """The style images of what lies outside the print."""
+        return images(self.recipe.style.background, self.folder)
+
+    @cached_property
     def sources(self) -> tuple[Path, ...]:
         """The files of the fingers that exist, by identity; none where fingers are grown."""
         source = self.recipe.finger.source
@@ -45,7 +50,7 @@ class LoadedRecipe:
     def digest(self) -> str:
         """sha256 of what the recipe says, defaults included, and of the files that it lists."""
         digest = sha256(self.recipe.model_dump_json().encode())
-        for path in (*self.styles, *self.sources):
+        for path in (*self.styles, *self.backgrounds, *self.sources):
             digest.update(sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 

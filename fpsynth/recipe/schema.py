@@ -183,6 +183,11 @@ class StylePart(Part):
     """Images whose look the output takes on."""
 
     images: Strings = Field(default=(), description="paths or globs, relative to the recipe")
+    background: Strings = Field(
+        default=(),
+        exclude_if=lambda value: not value,
+        description="as `images`, for what lies outside the print; one an image; at twice the cost of a step",
+    )
     context: Strings = Field(
         default=(),
         description="example images, as in `images`: the words that they share are said where `prompt` says nothing",

@@ -9,7 +9,9 @@ from diffusers import StableDiffusionControlNetPipeline
 
 from fpsynth.conditioning.conditions import Conditioning, Style
 from fpsynth.diffusion.canvas import Canvas
-from fpsynth.diffusion.sample import Request, Settings, conditions_of, noise_source, sample
+from fpsynth.diffusion.looks import conditions_of
+from fpsynth.diffusion.sample import Request, noise_source, sample
+from fpsynth.diffusion.settings import Settings
 from fpsynth.model_folder import PLANES
 
 STYLE = (torch.rand(90, 70, generator=torch.Generator().manual_seed(5)) * 255).to(torch.uint8)
@@ -37,7 +39,7 @@ def pipeline(bundle):
 def stock(pipeline, model, settings, asked):
     """The stock pipeline on the same noise, planes, words and style."""
     pipeline.set_ip_adapter_scale(settings.style_scale)
-    told, words = conditions_of(model, settings, [asked]), asked.conditioning.prompt
+    told, words = conditions_of(model, settings, [asked.conditioning]), asked.conditioning.prompt
     with torch.no_grad():
         embeds = model.denoiser.tell(told).style
     if settings.cfg_scale > 1:
@@ -99,6 +101,33 @@ def test_several_style_images_act_together_and_alike_in_a_batch(model):
     assert not np.array_equal(together[0].image, sample(model, settings, [request(1, style=STYLE)])[0].image)
     with pytest.raises(ValueError, match="style images"):
         sample(model, settings, [asked[0], request(2, style=STYLE)])
+
+
+def upon(asked, background):
+    """The request with a print on the left half, and a style image of the rest."""
+    contact = torch.zeros(64, 64)
+    contact[:, :32] = 1
+    told = replace(asked.conditioning, background=(Style("background", background),), contact=contact)
+    return replace(asked, conditioning=told)
+
+
+def test_a_background_is_drawn_as_its_style_image_says_and_the_print_is_not(model):
+    settings = Settings(seed=3, scheduler="ddim")
+    plain = sample(model, settings, [request(1, style=STYLE)])[0].image.astype(int)
+    wordless = sample(model, settings, [request(1, prompt="", style=255 - STYLE)])[0].image.astype(int)
+    drawn = sample(model, settings, [upon(request(1, style=STYLE), 255 - STYLE)])[0].image.astype(int)
+    left, right = np.s_[:, :32], np.s_[:, 32:]
+    for side, own, other in ((left, plain, wordless), (right, wordless, plain)):
+        assert np.abs(drawn - own)[side].mean() < 0.5 * np.abs(drawn - other)[side].mean()
+
+
+def test_backgrounds_in_a_batch_are_what_they_are_alone(model):
+    settings = Settings(seed=3, cfg_scale=1.5)
+    asked = [upon(request(1), STYLE), upon(request(2, style=STYLE), STYLE.T), request(3)]
+    together = sample(model, settings, asked)
+    for one, drawn in zip(asked, together, strict=True):
+        alone = sample(model, settings, [one])[0].image
+        assert np.abs(alone.astype(int) - drawn.image.astype(int)).max() <= 1
 
 
 def test_k_steps_share_noise(model):

@@ -9,8 +9,9 @@ from diffusers import DDIMScheduler
 
 from fpsynth.diffusion.codec import KLCodec, load_codec
 from fpsynth.diffusion.denoiser.guidance import moved
-from fpsynth.diffusion.sample import Settings, sample
+from fpsynth.diffusion.sample import sample
 from fpsynth.diffusion.schedule import Schedule, tangent_schedule
+from fpsynth.diffusion.settings import Settings
 from fpsynth.errors import UserError
 from fpsynth.reader.guide import Guiding, angle_of, guiding_of
 from fpsynth.reader.reader import save_reader

@@ -92,6 +92,7 @@ def test_the_recipes_that_people_copy_are_sound(path):
         ("style: {images: [recipe.yaml]}", "5:18: style.images[0]: recipe.yaml is not an image that can be read"),
         ("style: {images: ['*.tif']}", "5:18: style.images[0]: no file matches *.tif"),
         ("style: {per_image: 2}", "5:20: style.per_image: 2 of each image, but style.images names 0"),
+        ("style: {background: nope.png}", "5:21: style.background[0]: no file nope.png"),
         ("style: {context: nope.png}", "5:18: style.context[0]: no file nope.png"),
         (
             "sampling: {guide: {quality: 2}}",
@@ -285,8 +286,9 @@ def test_the_digest_is_of_the_meaning(recipe, tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "look.png")
     styled = recipe(GOOD.replace("virtual", "default") + "style: {images: look.png}\n")
     before = load_recipe(styled).digest
+    grounded = load_recipe(styled, ["style.background=look.png"]).digest
     Image.new("L", (8, 8), 99).save(tmp_path / "look.png")
-    assert load_recipe(styled).digest != before
+    assert load_recipe(styled).digest != before != grounded
 
 
 @pytest.mark.parametrize("option", ["seed=3", "gate=off", "finger.pattern={whorl: 1.0}", "prompt.sensor=null"])

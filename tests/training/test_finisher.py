@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 
 from fpsynth.diffusion.finisher import Finisher, Shape
 from fpsynth.diffusion.model import load_model, save_model
-from fpsynth.diffusion.sample import Settings, sample
+from fpsynth.diffusion.sample import sample
+from fpsynth.diffusion.settings import Settings
 from fpsynth.errors import UserError
 from fpsynth.model_folder import PLANES
 from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder
