@@ -3,10 +3,12 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
 from fpsynth.conditioning.conditions import Conditioning
+from fpsynth.console import Console
 from fpsynth.diffusion.denoiser.unet.files import ADAPTER
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import Request, sample
@@ -103,3 +105,26 @@ def test_truth_identity_and_quality_by_nist(tmp_path):
     assert judged["truth"]["spurious"] < 0.2
     assert judged["nfiq2"]["median"] > 35
     assert judged["bozorth3"]["mated"]["median"] > 40 > judged["bozorth3"]["non_mated"]["most"]
+
+
+def test_images_move_towards_a_given_print_or_away(tmp_path):
+    """And the truth stays that of their own fingers."""
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("identities: 2\nimpressions: 1\n")
+    small = ("image={width: 256, height: 256}", "gate=off", "sampling={student: none, steps: 10, control_scale: 0.5}")
+
+    def made(name: str, seed: int, *overrides: str) -> list[dict]:
+        order = Order(recipe=recipe, out=tmp_path / name, overrides=(*small, f"seed={seed}", *overrides))
+        generate(order, Console("silent"))
+        return pq.read_table(next((tmp_path / name / "data").glob("*.parquet"))).to_pylist()
+
+    (target,) = made("target", 1, "identities=1", "impressions=1")
+    (tmp_path / "print.png").write_bytes(target["image"]["bytes"])
+    cosines, minutiae = {}, {}
+    for strength in (-0.5, 0, 0.5):
+        match = f"sampling.match={{print: {tmp_path / 'print.png'}, strength: {strength}}}"
+        rows = made(f"at{strength}", 2, "identities=2", "impressions=1", match)
+        cosines[strength] = np.mean([dict(map(dict.values, row["parameters"]))["match"] for row in rows])
+        minutiae[strength] = [row["minutiae"] for row in rows]
+    assert cosines[-0.5] + 0.1 < cosines[0] < cosines[0.5] - 0.1
+    assert minutiae[-0.5] == minutiae[0] == minutiae[0.5]

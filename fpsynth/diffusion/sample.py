@@ -57,17 +57,17 @@ class Sampled:
 
 @torch.inference_mode()
 def sample(
-    model: Model, settings: Settings, requests: Sequence[Request], towards: Towards | None = None
+    model: Model, settings: Settings, requests: Sequence[Request], towards: Sequence[Towards] = ()
 ) -> list[Sampled]:
     """The images of one batch; all requests have the same size. Each image is what it would be alone (to rounding).
 
-    towards: what a classifier guides the batch to.
+    towards: gradients that guide the batch.
     """
     sampler, course = sampler_of(settings.scheduler), course_of(model, settings)
     looks = looks_of(model, settings, [request.conditioning for request in requests])
     predict = seen(looks)
-    if towards is not None:
-        predict = moved(predict, towards, model.schedule)
+    for gradient in towards:
+        predict = moved(predict, gradient, model.schedule)
     sources = [noise_source(model, settings, request) for request in requests]
     noise = [source.start() for source in sources]
     start = noise_of(model, noise)

@@ -94,7 +94,13 @@ def _recipe(order: Order) -> LoadedRecipe:
         return loaded
     if loaded.model is None:
         raise UserError("sampling.model: virtual draws no picture; a diffusion model is needed")
-    for key, said in (("sampling.guide", loaded.recipe.sampling.guide), ("style.context", loaded.recipe.style.context)):
+    recipe = loaded.recipe
+    unknown = {
+        "sampling.guide": recipe.sampling.guide,
+        "sampling.match": recipe.sampling.match,
+        "style.context": recipe.style.context,
+    }
+    for key, said in unknown.items():
         if said:
             raise UserError(f"{key}: edit does not know it")
     return loaded

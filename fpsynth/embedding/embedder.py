@@ -52,13 +52,13 @@ def placed(image: np.ndarray, ppi: float) -> np.ndarray:
     if ppi != PPI:
         image = cv2.resize(image, None, fx=PPI / ppi, fy=PPI / ppi, interpolation=cv2.INTER_AREA)
     even = normalised(torch.from_numpy(image.astype(np.float32))[None, None], WINDOW)[0, 0].numpy()
-    x, y = _middle(even)
+    x, y = middle(even)
     out: np.ndarray = cv2.getRectSubPix(np.pad(even, SIZE // 2), (SIZE, SIZE), (x + SIZE // 2, y + SIZE // 2))
     return out
 
 
-def _middle(even: np.ndarray) -> tuple[float, float]:
-    """The centre of gravity of the contrast, in whole pixels."""
+def middle(even: np.ndarray) -> tuple[float, float]:
+    """The centre of gravity (x, y) of a normalised image's contrast, in whole pixels."""
     weight = cv2.boxFilter(np.abs(even), -1, (25, 25)) ** 2
     total = float(weight.sum())
     if total <= 0:

@@ -10,6 +10,7 @@ from fpsynth.conditioning.prompt import prompt_text, unknown_words
 from fpsynth.dataset import DatasetSpec
 from fpsynth.dataset.spec import REBUILT_FROM
 from fpsynth.device import choose_device
+from fpsynth.embedding.bundled import bundled_digest
 from fpsynth.extractor import chosen
 from fpsynth.gate import notice
 from fpsynth.making.renderer import SceneRenderer
@@ -68,6 +69,8 @@ def _means(loaded: LoadedRecipe, device: str) -> Mapping[str, str | None]:
     check_bundle(loaded.model)
     if loaded.recipe.sampling.guide:
         versions["reader"] = bundled_reader_digest()
+    if loaded.recipe.sampling.match:
+        versions["embedding"] = bundled_digest()
     if knows(loaded.model).scale(loaded.recipe.image.ppi) < 1:
         versions["upscaler"] = upscaler_digest()
     kind = f"{device} {natural_dtype(device)}".replace("torch.", "")

@@ -8,7 +8,10 @@ from fpsynth.diffusion.denoiser.guidance import Towards
 from fpsynth.diffusion.model import Model, load_model
 from fpsynth.diffusion.sample import Request, Sampled, course_of, sample
 from fpsynth.diffusion.settings import Settings
+from fpsynth.embedding.embedder import load_embedder
+from fpsynth.embedding.guide import Match, match_of
 from fpsynth.errors import UserError
+from fpsynth.extractor.picture import read_picture
 from fpsynth.making.renderer import Drawn
 from fpsynth.making.resolution import Resolution
 from fpsynth.making.scene import Scene
@@ -32,6 +35,7 @@ class ModelRenderer:
         course_of(self.model, self.settings)
         self.planes = self.model.denoiser.planes
         self.guiding = guiding_of(self.model, device, folder) if self.recipe.sampling.guide else None
+        self.match = _match(loaded, self.model, device)
         self.styles = load_styles(loaded)
 
     def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:
@@ -40,16 +44,28 @@ class ModelRenderer:
         images = sample(self.model, self.settings, requests, self._towards(scenes))
         return [self._drawn(scene, attempt, image) for scene, image in zip(scenes, images, strict=True)]
 
-    def _towards(self, scenes: Sequence[Scene]) -> Towards | None:
-        if self.guiding is None:
-            return None
-        return self.guiding.towards([scene.row.words for scene in scenes], self.recipe.sampling.guide)
+    def _towards(self, scenes: Sequence[Scene]) -> list[Towards]:
+        towards: list[Towards] = [self.match] if self.match else []
+        if self.guiding is not None:
+            words = [scene.row.words for scene in scenes]
+            towards.append(self.guiding.towards(words, self.recipe.sampling.guide))
+        return towards
 
     def _drawn(self, scene: Scene, attempt: int, made: Sampled) -> Drawn:
         node = scene.row.identity, scene.row.impression, attempt
         device, rng = str(self.model.denoiser.device), generator(self.recipe.seed, Stream.RENDER, *node)
         image = self.resolution.picture(made.image, rng, device)
-        return Drawn(image, integer(self.recipe.seed, Stream.LATENT_IMPRESSION, *node), made.shared)
+        told = {"match": self.match.cosine(image, self.recipe.image.ppi)} if self.match else {}
+        return Drawn(image, integer(self.recipe.seed, Stream.LATENT_IMPRESSION, *node), made.shared, told)
+
+
+def _match(loaded: LoadedRecipe, model: Model, device: str) -> Match | None:
+    """What draws the images to a given print. Raises UserError for a file in which there is none."""
+    part = loaded.recipe.sampling.match
+    if part is None:
+        return None
+    image = read_picture(loaded.matched[0], part.ppi).image
+    return match_of(load_embedder(device=device), model.codec, image, part.strength)
 
 
 def request(scene: Scene, attempt: int) -> Request:

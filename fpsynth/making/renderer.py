@@ -1,7 +1,7 @@
 """What a renderer is: it makes an image of a scene, and another one when it is asked again."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -16,12 +16,13 @@ class Drawn:
     """One try at an image.
 
     image (height, width) uint8; seed: what this try's own draws start from; shared_noise: how many noise injections it
-    shared with the identity's other images.
+    shared with the identity's other images; told: further parameters of the row.
     """
 
     image: np.ndarray
     seed: int
     shared_noise: int = 0
+    told: Mapping[str, float] = field(default_factory=dict)
 
 
 class SceneRenderer(Protocol):

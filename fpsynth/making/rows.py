@@ -69,7 +69,7 @@ def finished(scene: Scene, drawn: Drawn, record: GateRecord, label: Renderer, re
         ppi=recipe.image.ppi,
         minutiae=truth.minutiae,
         singular=truth.singular,
-        parameters=truth.parameters,
+        parameters={**truth.parameters, **drawn.told},
         shared_noise=drawn.shared_noise,
         gate=record,
         renderer=label,

@@ -52,7 +52,7 @@ class Towards:
     wanted: Mapping[str, Tensor]
     strengths: Mapping[str, float]
 
-    def __call__(self, z: Tensor, t: Tensor) -> Tensor:
+    def __call__(self, z: Tensor, x0: Tensor, t: Tensor) -> Tensor:
         """(B, C, h, w) float32 at one time t: sum over the slots of strength x gradient of log p(word | z_t)."""
         guiding = self.guiding
         with torch.inference_mode(False), torch.enable_grad():

@@ -30,6 +30,7 @@ def check(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     yield from _model(recipe, folder)
     yield from _noise(recipe, folder)
     yield from _guide(recipe)
+    yield from _match(recipe, folder)
     yield from _styles(recipe, folder)
     yield from _records(recipe)
 
@@ -158,15 +159,34 @@ def _guide(recipe: Recipe) -> Iterator[Finding]:
     sampling = recipe.sampling
     if not sampling.guide:
         return
-    if sampling.virtual:
-        yield Finding(("sampling", "guide"), "has no effect on virtual renders", fatal=False)
-    elif sampling.student_name is not None or sampling.steps < GUIDED_STEPS:
-        text = f"needs the model itself (sampling.student: none) and at least {GUIDED_STEPS} steps (sampling.steps)"
-        yield Finding(("sampling", "guide"), text)
+    yield from _steps_of(sampling, "guide")
     for slot in sampling.guide:
         if not asked_words(recipe, slot) and slot != "pattern":
             text = f"{SLOTS[slot].part}.{slot} is null: there is no word to guide towards"
             yield Finding(("sampling", "guide", slot), text)
+
+
+def _match(recipe: Recipe, folder: Path) -> Iterator[Finding]:
+    match = recipe.sampling.match
+    if match is None:
+        return
+    yield from _steps_of(recipe.sampling, "match")
+    try:
+        found = images((match.print,), folder)
+    except FileProblem as problem:
+        yield Finding(("sampling", "match", "print"), problem.text)
+        return
+    if len(found) > 1:
+        yield Finding(("sampling", "match", "print"), f"{len(found)} files; one is needed")
+
+
+def _steps_of(sampling: SamplingPart, key: str) -> Iterator[Finding]:
+    """Whether there are steps enough for a gradient to guide by."""
+    if sampling.virtual:
+        yield Finding(("sampling", key), "has no effect on virtual renders", fatal=False)
+    elif sampling.student_name is not None or sampling.steps < GUIDED_STEPS:
+        text = f"needs the model itself (sampling.student: none) and at least {GUIDED_STEPS} steps (sampling.steps)"
+        yield Finding(("sampling", key), text)
 
 
 def _model(recipe: Recipe, folder: Path) -> Iterator[Finding]:

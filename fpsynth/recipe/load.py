@@ -42,6 +42,12 @@ class LoadedRecipe:
         return source.paths(self.folder)[: self.recipe.identities] if source else ()
 
     @property
+    def matched(self) -> tuple[Path, ...]:
+        """The print that images are moved towards, if any."""
+        match = self.recipe.sampling.match
+        return images((match.print,), self.folder) if match else ()
+
+    @property
     def model(self) -> Path | None:
         """The model's directory; None for virtual renders."""
         return self.recipe.sampling.folder(self.folder)
@@ -50,7 +56,7 @@ class LoadedRecipe:
     def digest(self) -> str:
         """sha256 of what the recipe says, defaults included, and of the files that it lists."""
         digest = sha256(self.recipe.model_dump_json().encode())
-        for path in (*self.styles, *self.backgrounds, *self.sources):
+        for path in (*self.styles, *self.backgrounds, *self.sources, *self.matched):
             digest.update(sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 

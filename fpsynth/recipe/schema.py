@@ -196,6 +196,17 @@ class StylePart(Part):
     scale: float = Field(default=1.0, ge=0, le=2, description="how strongly")
 
 
+class MatchPart(Part):
+    """A given print that images are moved towards in fpsynth's embedding, for studies of attacks and near duplicates.
+    Their truth is still that of their own fingers; the row's parameter `match` is the cosine that came out."""
+
+    print: str = Field(min_length=1, description="an image of a print with dark ridges, relative to the recipe")
+    strength: float = Field(
+        default=1.0, ge=-100, le=100, description="how strongly; below 0 away from it; a control_scale below 1 helps"
+    )
+    ppi: float = Field(default=500, ge=100, le=5000, description="its resolution, if it does not say one")
+
+
 class SamplingPart(Part):
     """How images come out of the model."""
 
@@ -220,6 +231,11 @@ class SamplingPart(Part):
         default={},
         description="how strongly the reader guides towards the words of slots: {quality: 2.0}; from 10 steps of the "
         "model itself (`student: none`) on",
+    )
+    match: MatchPart | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="a print to be moved towards, with steps as for `guide`",
     )
     control_scale: float = Field(default=1.0, ge=0, le=2, description="how strongly the finger's ridges hold the image")
     finish: bool = Field(default=True, description="the model's finisher, where it has one, ends the images")

@@ -37,7 +37,7 @@ def log_share(guiding, z, t, slot, words):
 
 def test_the_gradient_is_the_slope_of_the_log_probability(guiding):
     z, t = torch.randn(2, 4, 32, 32, generator=torch.Generator().manual_seed(0)), torch.tensor(300)
-    slope = guiding.towards(WANTED, {"sensor": 2.0, "skin": 0.5})(z, t)
+    slope = guiding.towards(WANTED, {"sensor": 2.0, "skin": 0.5})(z, z, t)
     along = torch.randn(z.shape, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         sides = [
@@ -50,7 +50,7 @@ def test_the_gradient_is_the_slope_of_the_log_probability(guiding):
 
 def test_nothing_is_wanted_of_a_slot_that_is_open_or_not_guided(guiding):
     z, t = torch.randn(2, 4, 32, 32), torch.tensor(300)
-    slope = guiding.towards(WANTED, {"skin": 1.0, "sensor": 0.0})(z, t)
+    slope = guiding.towards(WANTED, {"skin": 1.0, "sensor": 0.0})(z, z, t)
     assert slope[0].abs().max() > 0
     assert slope[1].abs().max() == 0
 
@@ -60,7 +60,7 @@ def test_the_score_is_moved_by_the_gradient(prediction):
     """s times the gradient is what epsilon loses (ADM, algorithm 2)."""
     schedule, t = tangent_schedule(prediction), torch.tensor(400)
     z, output, push = (torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(k)) for k in range(3))
-    after = moved(lambda z, t: output, lambda z, t: push, schedule)(z, t)
+    after = moved(lambda z, t: output, lambda z, x0, t: push, schedule)(z, t)
     s = schedule.scales(t.view(1))[1]
     assert torch.allclose(schedule.split(z, after, t)[1], schedule.split(z, output, t)[1] - s * push, atol=1e-5)
 
@@ -70,7 +70,7 @@ def test_guidance_stays_bounded_where_all_is_noise():
         dict(DDIMScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction").config)
     )
     t, z = torch.tensor(999), torch.randn(1, 4, 8, 8)
-    after = moved(lambda z, t: torch.zeros_like(z), lambda z, t: torch.ones_like(z), schedule)(z, t)
+    after = moved(lambda z, t: torch.zeros_like(z), lambda z, x0, t: torch.ones_like(z), schedule)(z, t)
     assert after.abs().max() < 10
 
 
@@ -78,16 +78,16 @@ def test_guided_images_are_read_more_as_the_words(model, guiding):  # noqa: F811
     asked = [request(1), request(2)]
     words = [{"sensor": "ink", "skin": "wet"}] * 2
     free = sample(model, DDIM, asked)
-    guided = sample(model, DDIM, asked, guiding.towards(words, {"sensor": 40.0}))
+    guided = sample(model, DDIM, asked, [guiding.towards(words, {"sensor": 40.0})])
     read = [guiding.reader.read([one.image for one in made]).shares["sensor"][:, 1] for made in (free, guided)]
     assert (read[1] > read[0]).all()
 
 
 def test_a_guided_batch_gives_what_each_gives_alone(model, guiding):  # noqa: F811
     asked = [request(1), request(2)]
-    together = sample(model, DDIM, asked, guiding.towards(WANTED, {"sensor": 5.0}))
+    together = sample(model, DDIM, asked, [guiding.towards(WANTED, {"sensor": 5.0})])
     for k in range(2):
-        alone = sample(model, DDIM, asked[k : k + 1], guiding.towards(WANTED[k : k + 1], {"sensor": 5.0}))[0]
+        alone = sample(model, DDIM, asked[k : k + 1], [guiding.towards(WANTED[k : k + 1], {"sensor": 5.0})])[0]
         assert np.abs(alone.image.astype(int) - together[k].image).max() <= 1
 
 

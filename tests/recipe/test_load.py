@@ -116,6 +116,19 @@ def test_the_recipes_that_people_copy_are_sound(path):
             "sampling: {student: none, steps: 12, guide: {skin: -1}}",
             "5:52: sampling.guide.skin: must be at least 0, not -1",
         ),
+        (
+            "sampling: {match: {print: nope.png}}",
+            "5:19: sampling.match: needs the model itself (sampling.student: none) and at least 10 "
+            "steps (sampling.steps)\n5:27: sampling.match.print: no file nope.png",
+        ),
+        (
+            "sampling: {student: none, steps: 12, match: {print: nope.png}}",
+            "5:53: sampling.match.print: no file nope.png",
+        ),
+        (
+            "sampling: {student: none, steps: 12, match: {strength: 2}}",
+            "5:45: sampling.match.print: is missing and has no default",
+        ),
         ("sampling: {model: nowhere}", "5:19: sampling.model: no directory nowhere (or one of: default, virtual)"),
         (
             f"sampling: {{model: {'x' * 3000}}}",

@@ -10,8 +10,9 @@ from fpsynth.diffusion.denoiser.protocol import Denoiser, Told, joined
 from fpsynth.diffusion.samplers import Predict
 from fpsynth.diffusion.schedule import Schedule
 
-Towards = Callable[[Tensor, Tensor], Tensor]
-"""(z, t) -> gradient in z of the log probability that the image is what it is to be, times the strength of guidance."""
+Towards = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(z, x0, t), x0 the clean latent that the denoiser says -> gradient of the log probability that the image is what it
+is to be, times the strength of guidance."""
 STEEPEST = 4.0
 """Largest ratio of noise to image at which the gradient counts in full: beyond it hardly anything can be read."""
 
@@ -45,6 +46,6 @@ def moved(predict: Predict, towards: Towards, schedule: Schedule) -> Predict:
     def predicted(z: Tensor, t: Tensor) -> Tensor:
         a, s = schedule.scales(t.view(1))
         x0 = schedule.clean(z, predict(z, t), t)
-        return schedule.saying(x0 + s * (s / a).clamp(max=STEEPEST) * towards(z, t), z, t)
+        return schedule.saying(x0 + s * (s / a).clamp(max=STEEPEST) * towards(z, x0, t), z, t)
 
     return predicted
