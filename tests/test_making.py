@@ -6,17 +6,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fpsynth.conditioning.conditions import Conditioning, Style
 from fpsynth.dataset import Renderer
 from fpsynth.device import choose_device
 from fpsynth.errors import UserError
 from fpsynth.gate import Limits, Verdict
+from fpsynth.making.job import notes
 from fpsynth.making.renderer import Drawn
 from fpsynth.making.rows import render_batch
 from fpsynth.making.scene import Scene, Scenes, batches
 from fpsynth.making.virtual import VirtualRenderer
-from fpsynth.recipe import Recipe, make_plan
+from fpsynth.recipe import Recipe, load_recipe, make_plan
 from fpsynth.sensor import render
 
 RECIPE = Recipe.model_validate({"identities": 3, "impressions": 1, "gate": {"retries": 2, "recall": 0.85}})
@@ -121,3 +123,19 @@ def test_devices():
     assert choose_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
     with pytest.raises(UserError, match="one of cpu, cuda, auto"):
         choose_device("tpu")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("prompt: {sensor: null}", True),
+        ("prompt: {sensor: null, text: an old print}", False),
+        ("prompt: {sensor: null}\nstyle: {images: look.png}", False),
+        ("prompt: {sensor: ink}", False),
+    ],
+)
+def test_a_sensor_that_nothing_says_is_a_note(tmp_path, words, told):
+    Image.new("L", (8, 8)).save(tmp_path / "look.png")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"identities: 2\nimpressions: 2\n{words}\ngate: off\n")
+    assert any("patches prints" in note for note in notes(load_recipe(path))) == told

@@ -13,12 +13,16 @@ All numbers are drawn in float32 on the CPU, each from a generator of its own no
 from dataclasses import dataclass
 
 import torch
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from fpsynth.rng import Stream, integer
 
 LAYERS = 4
 """How often a master cell can be asked."""
+SLOW, TONE = 5.0, 0.011
+"""Slow is what a Gaussian of this standard deviation (pixels) lets pass, far slower than ridges; and the standard
+deviation of what is put in its place."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,16 @@ class NoiseSource:
 def normal(seed: int, shape: tuple[int, ...]) -> Tensor:
     """Standard normal float32 numbers of this seed."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def evened(noise: Tensor) -> Tensor:
+    """Noise on pixels (1, H, W) whose slow part is the same all over: what it would make of an even ground, clouds of
+    brighter and darker, becomes the tone of the whole.
+    """
+    slow = torch.from_numpy(gaussian_filter(noise.numpy(), (0, SLOW, SLOW)))
+    tone = noise.mean() * noise.numel() ** 0.5
+    even: Tensor = noise - slow + TONE * tone
+    return even
 
 
 def skin_cells(flow: Tensor, grid: tuple[int, int], factor: int) -> Tensor:

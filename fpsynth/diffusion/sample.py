@@ -18,7 +18,7 @@ from fpsynth.diffusion.denoiser.protocol import Told
 from fpsynth.diffusion.finisher import code_of
 from fpsynth.diffusion.looks import looks_of, seen, united
 from fpsynth.diffusion.model import Model
-from fpsynth.diffusion.noise import Node, NoiseSource
+from fpsynth.diffusion.noise import Node, NoiseSource, evened
 from fpsynth.diffusion.samplers import Course, make_course, sampler_of
 from fpsynth.diffusion.settings import Settings
 
@@ -118,6 +118,8 @@ def noise_source(model: Model, settings: Settings, request: Request) -> NoiseSou
 
 def noise_of(model: Model, each: list[Tensor]) -> Tensor:
     """The noise of a batch's latents, where the denoiser is: turned on the CPU, in float32."""
+    if model.codec.grain == 1:
+        each = [evened(noise) for noise in each]
     return model.codec.white(torch.stack(each)).to(model.denoiser.device)
 
 

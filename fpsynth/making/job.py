@@ -16,8 +16,8 @@ from fpsynth.gate import notice
 from fpsynth.making.renderer import SceneRenderer
 from fpsynth.model_folder import knows
 from fpsynth.reader.bundled import bundled_reader_digest
-from fpsynth.recipe import LoadedRecipe, Plan, recipe_yaml
-from fpsynth.recipe.schema import VIRTUAL
+from fpsynth.recipe import LoadedRecipe, Plan, Recipe, recipe_yaml
+from fpsynth.recipe.schema import DEFAULT, VIRTUAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +82,17 @@ def notes(loaded: LoadedRecipe) -> Iterator[str]:
     text, model = loaded.recipe.prompt.text, loaded.model
     if loaded.recipe.gate and (judge := notice()):
         yield judge
+    if loaded.recipe.sampling.model == DEFAULT and not _looks(loaded.recipe):
+        yield "neither words nor a style image say the sensor: the bundled model then patches prints from several"
     if model is None or text is None:
         return
     if strange := unknown_words(prompt_text({}, text), knows(model).slots or None):
         yield f"the model never saw these words of prompt.text: {', '.join(strange)}"
+
+
+def _looks(recipe: Recipe) -> bool:
+    """Whether a recipe says in any way what its prints look like."""
+    return any((recipe.prompt.sensor, recipe.prompt.text, recipe.style.images, recipe.style.context))
 
 
 def open_renderer(job: Job) -> SceneRenderer:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from fpsynth.diffusion.noise import Node, NoiseSource, Sharing, occurrence, skin_cells
+from fpsynth.diffusion.noise import TONE, Node, NoiseSource, Sharing, evened, normal, occurrence, skin_cells
 
 SIZE = 256
 MASTER = (704, 576)
@@ -37,6 +37,19 @@ def test_white_and_normal(move):
         near = torch.roll(noise, (dy, dx), (1, 2))
         correlation = np.corrcoef(noise[:, 2:-2, 2:-2].flatten(), near[:, 2:-2, 2:-2].flatten())[0, 1]
         assert abs(correlation) < 4 / np.sqrt(noise.numel())
+
+
+def test_evened_noise_has_one_tone_and_is_white_where_ridges_are():
+    noise = torch.cat([normal(seed, (1, SIZE, SIZE)) for seed in range(40)])
+    even = torch.cat([evened(one[None]) for one in noise])
+    before, after = (torch.fft.rfft2(some).abs().square().mean(0)[: SIZE // 2, : SIZE // 2] for some in (noise, even))
+    across, down = torch.meshgrid(torch.arange(SIZE // 2.0), torch.arange(SIZE // 2.0), indexing="xy")
+    period = SIZE / torch.hypot(across, down)
+    ratio = after / before
+    assert (ratio[period < 10] - 1).abs().max() < 0.05  # ridges lie about 9 pixels apart
+    assert ratio[(period > 60) & (period < SIZE)].max() < 0.1
+    assert float(even.mean((1, 2)).std()) == pytest.approx(TONE, rel=0.4)
+    assert abs(np.corrcoef(even.mean((1, 2)), noise.mean((1, 2)))[0, 1]) > 0.99
 
 
 @pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
