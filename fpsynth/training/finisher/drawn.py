@@ -16,7 +16,7 @@ from fpsynth.diffusion.bundle import digest
 from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.finisher import code_of
 from fpsynth.diffusion.model import Model
-from fpsynth.diffusion.sample import grey
+from fpsynth.diffusion.sample import grey, noise_of
 from fpsynth.diffusion.samplers import Course, Predict, make_course, sampler_of
 from fpsynth.training.batches import DropSettings, draw_batch
 from fpsynth.training.data import LatentBank
@@ -78,12 +78,12 @@ class Artist:
 
     def _draw(self, predict: Predict, latents: Tensor, noise: Tensor, generator: torch.Generator, first: int) -> Tensor:
         how, model, device = self.drawing, self.model, self.model.denoiser.device
-        sampler, course, start = sampler_of(how.sampler), self._course(first), model.codec.white(noise).to(device)
+        sampler, course, start = sampler_of(how.sampler), self._course(first), noise_of(model, list(noise))
         if course.begin:
             start = model.schedule.noisy(latents.to(device), start, course.times[course.begin])
 
         def inject(step: int) -> Tensor:
-            return model.codec.white(torch.randn(noise.shape, generator=generator)).to(device)
+            return noise_of(model, list(torch.randn(noise.shape, generator=generator)))
 
         return model.codec.decode(sampler.sample(predict, start, inject, course)).cpu()
 
