@@ -307,7 +307,12 @@ def train(
 
     told = () if data is None else ("data='{}'".format(str(data).replace("'", "''")),)
     order = run.Order(recipe=recipe, overrides=(*(set_ or ()), *told), out=out, device=device)
-    run.train(stage, order, _console(json, quiet))
+    console = _console(json, quiet)
+    run.train(stage, order, console)
+    if stage == "adapt":
+        from fpsynth.leak import check_leak
+
+        check_leak(order.folder, device, console)
 
 
 @app.command(epilog="Example:\n\nfpsynth distill recipes/distill/trajectory.yaml -o runs/student")

@@ -24,6 +24,7 @@ FLOW = (
     ("making",),
     ("edit",),
     ("flow",),
+    ("leak",),
     ("api",),
     ("cli",),
     ("__main__",),

@@ -1,9 +1,12 @@
 """A model is taught a sensor that nobody rendered before: a line scanner that is defined here."""
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -14,7 +17,8 @@ from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, capture
-from fpsynth.model_folder import default_model, knows
+from fpsynth.leak import check_leak
+from fpsynth.model_folder import default_model, knows, write_knows
 from fpsynth.recipe import load_recipe
 from fpsynth.sensor.touch import touch
 from fpsynth.training.adapt import AdaptSettings, run_adapt, usable
@@ -199,3 +203,27 @@ def error(model, bank) -> float:
     z = model.schedule.noisy(batch.latents, noise, t)
     clean = model.schedule.clean(z, ask(model.denoiser, model.denoiser.tell(batch.conditions), z, t), t)
     return float((clean - batch.latents).square().mean())
+
+
+def test_the_card_says_whether_the_prints_come_back(prints, tmp_path):
+    """Prints that are the very images that the model draws come back."""
+    run = tmp_path / "run"
+    shutil.copytree(default_model(), run / "model")
+    known = knows(default_model())
+    write_knows(run / "model", replace(known, slots={**known.slots, "sensor": (*known.slots["sensor"], "own")}))
+    card = run / "model" / "README.md"
+
+    def checked(data: Path) -> dict:
+        (run / "settings.json").write_text(json.dumps({"data": str(data), "ppi": 500}))
+        return check_leak(run, "cpu", QUIET, images=8, side=384)
+
+    told = checked(prints)
+    assert (told["images"], told["training_images"]) == (8, 12) and told["flagged"] <= 1
+    assert f"{told['flagged']} of 8 images" in card.read_text()
+    repeated = tmp_path / "repeated"
+    repeated.mkdir()
+    for row in pq.read_table(next((run / "leak" / "images" / "data").glob("*.parquet"))).to_pylist():
+        (repeated / f"{row['identity']}_{row['impression']}.png").write_bytes(row["image"]["bytes"])
+    flagged = checked(repeated)["flagged"]
+    assert flagged >= 7  # one may be too small a piece to be known again
+    assert f"{flagged} of 8 images" in card.read_text() and card.read_text().count("## Whether") == 1

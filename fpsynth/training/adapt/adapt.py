@@ -165,7 +165,6 @@ A copy of a model of fpsynth that was adapted to {len(held)} prints of {fingers}
 `own sensor`. Say here whose prints they are, on which terms they were taken, and under which licence this model and
 what is made with it may be passed on.
 
-It was made to take over the look of a sensor and not anybody's finger. Whether it did is a matter of measuring:
-
-    fpsynth inspect DATASET --training PRINTS
+It was made to take over the look of a sensor and not anybody's finger. Whether a dataset of it did is a matter of
+measuring: `fpsynth inspect DATASET --training PRINTS`.
 """
