@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from PIL import Image
 
@@ -26,9 +26,9 @@ OPEN = "left open"
 BODY = """
 # {name}
 
-{images} synthetic fingerprint images of {identities} identities, made by fpsynth {version}. {fingers} Images of one
-identity are captures of one {kind} finger; `minutiae` are those that are truly in the image: pixels from the top left
-corner, angles in degrees counter-clockwise from +x in the sense of ISO/IEC 19794-2.
+{images} synthetic fingerprint images of {identities} identities, made by fpsynth {version}. {fingers.whose}
+{fingers.images}:
+pixels from the top left corner, angles in degrees counter-clockwise from +x in the sense of ISO/IEC 19794-2.
 
 ![Some of the images]({picture})
 
@@ -44,7 +44,7 @@ data = datasets.load_dataset("path/to/this/folder")
 {notes}
 ## How it was made and judged
 
-Each image was drawn by {renderer} from one impression of one {kind} finger; the recipe below makes it again. {gate}
+Each image was drawn by {renderer} from {fingers.drawn_from}; the recipe below makes it again. {gate}
 Files are listed with their digests in `manifest.json`; `fpsynth verify` reads them all again.
 
 ## Limits
@@ -71,6 +71,40 @@ REBUILT = (
     "Every finger was rebuilt from a file that the column `source` names. Where those are of real people, these images "
     "are as much theirs: a matcher may find them by it, and they must be kept as the files are."
 )
+
+REDRAWN = (
+    "Every image is a print that existed, drawn anew; the column `source` names its file. Where that is of a real "
+    "person, the image is as much theirs, and must be kept as the file is."
+)
+SEEN = (
+    "Images of one identity are drawn from one print; `minutiae` are those that a program saw in it, no truth in the "
+    "sense of a grown finger, and at their end as many as the parameter `imagined` says that were added"
+)
+
+
+@dataclass(frozen=True)
+class Fingers:
+    """What the card says: whose the fingers are, what images and minutiae are, what an image is drawn from."""
+
+    whose: str
+    images: str
+    drawn_from: str
+
+
+def _captured(whose: str, kind: str) -> Fingers:
+    images = (
+        f"Images of one identity are captures of one {kind} finger; `minutiae` are those that are truly in the image"
+    )
+    return Fingers(whose, images, f"one impression of one {kind} finger")
+
+
+FINGERS: Final = {
+    None: _captured(GROWN, "virtual"),
+    "minutiae": _captured(REBUILT, "rebuilt"),
+    "prints": _captured(REBUILT, "rebuilt"),
+    "images": Fingers(REDRAWN, SEEN, "one print"),
+}
+"""By what they were made from."""
 
 
 @dataclass
@@ -104,7 +138,7 @@ def card(spec: DatasetSpec, tally: Tally, form: Format) -> str:
     columns = form.features()
     head = DatasetCardData(
         pretty_name=spec.name,
-        license="other" if spec.rebuilt else "cc0-1.0",
+        license="other" if spec.rebuilt_from else "cc0-1.0",
         language=["en"],
         task_categories=["image-classification", "image-feature-extraction"],
         size_categories=[_size(sum(tally.rows.values()))],
@@ -122,8 +156,7 @@ def card(spec: DatasetSpec, tally: Tally, form: Format) -> str:
         images=sum(tally.rows.values()),
         identities=len(tally.identities),
         version=spec.provenance.get("fpsynth", ""),
-        fingers=REBUILT if spec.rebuilt else GROWN,
-        kind="rebuilt" if spec.rebuilt else "virtual",
+        fingers=FINGERS[spec.rebuilt_from],
         shares="\n".join(_shares(column, counts) for column, counts in tally.words.items() if counts.keys() - {OPEN}),
         picture=PICTURE,
         renderer="virtual sensors" if spec.provenance.get("model") == VIRTUAL else "a diffusion model",

@@ -214,7 +214,7 @@ def png(row: Row) -> bytes:
         return row.encoded
     text = PngInfo()
     text.add_text("Title", row.id)
-    text.add_text("Description", f"Synthetic fingerprint, {'of a finger rebuilt from a file' if row.source else GROWN}")
+    text.add_text("Description", f"Synthetic fingerprint, {'made from a file' if row.source else GROWN}")
     text.add_text("Software", f"fpsynth {__version__}")
     buffer = io.BytesIO()
     Image.fromarray(row.image).save(buffer, "PNG", compress_level=1, dpi=(row.ppi, row.ppi), pnginfo=text)

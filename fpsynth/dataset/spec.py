@@ -69,9 +69,10 @@ class DatasetSpec:
                 raise UserError(f"unknown minutiae format {sidecar!r}: one of {', '.join(SIDECARS)}")
 
     @property
-    def rebuilt(self) -> bool:
-        """Whether its fingers were rebuilt from files."""
-        return REBUILT_FROM in self.provenance
+    def rebuilt_from(self) -> str | None:
+        """Which files its fingers were rebuilt from, or its images drawn: minutiae, prints, images."""
+        found = self.provenance.get(REBUILT_FROM)
+        return None if found is None else str(found)
 
     @property
     def places(self) -> tuple[ShardPlace, ...]:

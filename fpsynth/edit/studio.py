@@ -3,32 +3,23 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from fpsynth import __version__
-from fpsynth.conditioning.conditions import Conditioning
-from fpsynth.conditioning.planes import control_planes
-from fpsynth.conditioning.prompt import prompt_text
 from fpsynth.device import choose_device
 from fpsynth.diffusion.bundle import check_bundle, digest
-from fpsynth.diffusion.canvas import Canvas
 from fpsynth.diffusion.model import load_model
-from fpsynth.diffusion.sample import Request, Sampled, sample
+from fpsynth.diffusion.sample import Sampled, sample
 from fpsynth.edit.ledger import Ledger, point
-from fpsynth.edit.verbs import VERBS, Sketch
 from fpsynth.extractor.picture import MASTER_PPI, Picture, padded, read_picture
-from fpsynth.making.model import sampling_settings
+from fpsynth.making.edits import Draft
+from fpsynth.making.model import request, sampling_settings
+from fpsynth.making.scene import Scene
 from fpsynth.making.styles import load_styles
-from fpsynth.reader.reader import load_reader
-from fpsynth.recipe import LoadedRecipe, RowPlan
+from fpsynth.recipe import LoadedRecipe
 from fpsynth.recipe.plan import plan_identity, plan_row
-from fpsynth.rng import Stream, generator
-from fpsynth.slots import SLOTS
-from fpsynth.vocabulary import RESTYLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +39,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Task:
-    """One picture, sketched: its number, by its name alone, and the row that says its words and styles."""
+    """One picture, and the scene that it was sketched to."""
 
-    number: int
-    row: RowPlan
     picture: Picture
-    sketch: Sketch
+    scene: Scene
 
 
 class Studio:
@@ -68,78 +57,27 @@ class Studio:
         self.made_by = digest(loaded.model)
         self.model = load_model(loaded.model, device, loaded.recipe.sampling.student_name)
         self.styles = load_styles(loaded)
-        self.reader = None if order.verb == RESTYLE or self.styles.images else load_reader(device=device)
+        self.draft = Draft(self.recipe, order.verb, order.strength, self.model.denoiser.planes, self.styles)
         how = [__version__, order.verb, order.strength, order.ppi, loaded.recipe.model_dump(mode="json"), loaded.digest]
         self.ledger = Ledger(order.out, order.verb, json.dumps([*how, self.made_by]))
 
     def task(self, path: Path) -> Task:
         """Raises UserError for a picture that cannot be edited."""
-        number = number_of(path)
         picture = padded(read_picture(path, self.order.ppi), self.model.multiple)
-        sketch = VERBS[self.order.verb](
-            picture, self.order.strength, generator(self.recipe.seed, Stream.CAPTURE, number)
-        )
-        row = plan_row(self.recipe, plan_identity(self.recipe, number), 0, len(self.styles.images))
-        return Task(number, row, picture, sketch)
+        row = plan_row(self.recipe, plan_identity(self.recipe, number_of(path)), 0, len(self.styles.images))
+        return Task(picture, self.draft.scene(row, picture))
 
     def draw(self, tasks: Sequence[Task]) -> None:
         """Draw and write pictures of one size, as one batch."""
-        requests = [self._request(task) for task in tasks]
+        requests = [request(self.model, task.scene) for task in tasks]
         drawn = sample(self.model, sampling_settings(self.recipe), requests)
-        for task, request, made in zip(tasks, requests, drawn, strict=True):
-            self._write(task, request.conditioning, made)
+        for task, made in zip(tasks, drawn, strict=True):
+            self._write(task.scene, made)
 
-    def _request(self, task: Task) -> Request:
-        impression = task.sketch.impression
-        return Request(
-            conditioning=self._told(task),
-            flow=impression.flow,
-            master=impression.master,
-            identity=task.number,
-            impression=0,
-            canvas=self._canvas(task),
-        )
-
-    def _told(self, task: Task) -> Conditioning:
-        """Words but for the class, which nobody has looked at, and, unless the recipe says it, for the acquisition."""
-        known = "acquisition" in self.recipe.capture.model_fields_set
-        unsaid = {"pattern"} if known else {"pattern", "acquisition"}
-        said = {slot: None if slot in unsaid else word for slot, word in task.row.words.items()}
-        words = said | {slot: word for slot, word in self._read(task.picture).items() if said[slot] is None}
-        planes, impression = self.model.denoiser.planes, task.sketch.impression
-        background = self.styles.behind(task.row, self.recipe.seed)
-        return Conditioning(
-            planes=dict(zip(planes, control_planes(impression, planes), strict=True)),
-            prompt=prompt_text(words, self.recipe.prompt.text),
-            styles=self.styles.of(task.row),
-            minutiae=impression.minutiae,
-            background=background,
-            contact=impression.contact if background else None,
-        )
-
-    def _read(self, picture: Picture) -> Mapping[str, str]:
-        """How the print looks, in words of a recipe's `prompt`; nothing where it is to look otherwise."""
-        if self.reader is None:
-            return {}
-        reading = self.reader.read([picture.image])
-        return {slot: reading.said(slot)[0] for slot in reading.words if SLOTS[slot].part == "prompt"}
-
-    def _canvas(self, task: Task) -> Canvas | None:
-        """The picture to begin from, and the cells that stay: those of which all pixels do."""
-        sketch, codec = task.sketch, self.model.codec
-        if sketch.strength == 1 and sketch.kept is None:
-            return None
-        signed = torch.from_numpy(task.picture.image).float()[None, None] / 127.5 - 1
-        latents = codec.encode(signed)[0].float().cpu()
-        keep = torch.zeros(latents.shape[1:])
-        if sketch.kept is not None:
-            whole = torch.from_numpy(sketch.kept).float()[None, None]
-            keep = -torch.nn.functional.max_pool2d(-whole, codec.factor)[0, 0]
-        return Canvas(latents, keep, sketch.strength)
-
-    def _write(self, task: Task, told: Conditioning, made: Sampled) -> None:
+    def _write(self, scene: Scene, made: Sampled) -> None:
         """The picture in its own size, and the record; pixels that stay are those of the original."""
-        picture, sketch = task.picture, task.sketch
+        assert scene.begin is not None
+        picture, sketch, told = scene.begin.picture, scene.begin.sketch, scene.conditioning
         scale = picture.ppi / MASTER_PPI
         facts = {
             "strength": sketch.strength,

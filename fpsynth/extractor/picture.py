@@ -78,14 +78,19 @@ def decoded_picture(content: bytes, path: Path, ppi: float) -> Picture:
             resolution, original = stated_ppi(opened) or ppi, grey_levels(opened)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise UserError(f"{path}: not an image that can be read") from None
-    image = at_500(original, resolution)
+    return picture_of(original, resolution, path)
+
+
+def picture_of(original: np.ndarray, ppi: float, path: Path) -> Picture:
+    """The same from grey levels (h, w) uint8."""
+    image = at_500(original, ppi)
     if not all(SMALLEST <= side <= LARGEST for side in image.shape):
         size = f"{image.shape[1]} x {image.shape[0]}"
         raise UserError(f"{path}: {size} pixels at 500 ppi: sides of {SMALLEST} to {LARGEST} are needed")
     seen = see(image)
     if not seen.mask.any():
-        raise UserError(f"{path}: no ridges were found in it; is the resolution ({resolution:.0f} ppi) right?")
-    return Picture(path=path, original=original, ppi=resolution, image=image, size=image.shape, seen=seen)
+        raise UserError(f"{path}: no ridges were found in it; is the resolution ({ppi:.0f} ppi) right?")
+    return Picture(path=path, original=original, ppi=ppi, image=image, size=image.shape, seen=seen)
 
 
 def padded(picture: Picture, multiple: int) -> Picture:

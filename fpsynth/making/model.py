@@ -12,6 +12,7 @@ from fpsynth.embedding.embedder import load_embedder
 from fpsynth.embedding.guide import Match, match_of
 from fpsynth.errors import UserError
 from fpsynth.extractor.picture import read_picture
+from fpsynth.making.edits import canvas_of
 from fpsynth.making.renderer import Drawn
 from fpsynth.making.resolution import Resolution
 from fpsynth.making.scene import Scene
@@ -40,7 +41,7 @@ class ModelRenderer:
 
     def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:
         """Sample the scenes as one batch."""
-        requests = [self.resolution.drawn(request(scene, attempt)) for scene in scenes]
+        requests = [self.resolution.drawn(request(self.model, scene, attempt)) for scene in scenes]
         images = sample(self.model, self.settings, requests, self._towards(scenes))
         return [self._drawn(scene, attempt, image) for scene, image in zip(scenes, images, strict=True)]
 
@@ -55,7 +56,11 @@ class ModelRenderer:
         node = scene.row.identity, scene.row.impression, attempt
         device, rng = str(self.model.denoiser.device), generator(self.recipe.seed, Stream.RENDER, *node)
         image = self.resolution.picture(made.image, rng, device)
+        if scene.begin is not None:
+            image = scene.begin.picture.back(image, scene.begin.sketch.kept)
         told = {"match": self.match.cosine(image, self.recipe.image.ppi)} if self.match else {}
+        if scene.begin is not None:
+            told["imagined"] = len(scene.begin.sketch.imagined)
         return Drawn(image, integer(self.recipe.seed, Stream.LATENT_IMPRESSION, *node), made.shared, told)
 
 
@@ -68,7 +73,7 @@ def _match(loaded: LoadedRecipe, model: Model, device: str) -> Match | None:
     return match_of(load_embedder(device=device), model.codec, image, part.strength)
 
 
-def request(scene: Scene, attempt: int) -> Request:
+def request(model: Model, scene: Scene, attempt: int = 0) -> Request:
     """A scene as the sampler takes it."""
     return Request(
         conditioning=scene.conditioning,
@@ -77,6 +82,7 @@ def request(scene: Scene, attempt: int) -> Request:
         identity=scene.row.identity,
         impression=scene.row.impression,
         attempt=attempt,
+        canvas=None if scene.begin is None else canvas_of(model.codec, scene.begin),
     )
 
 

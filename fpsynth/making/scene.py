@@ -14,6 +14,7 @@ from fpsynth.finger import Drawing, Master, draw_finger, make_finger
 from fpsynth.impression import CaptureSettings, Impression, capture
 from fpsynth.making.source import rebuilt
 from fpsynth.making.styles import NO_STYLES, Styles
+from fpsynth.making.verbs import Begin
 from fpsynth.recipe import IdentityPlan, Recipe, RowPlan
 from fpsynth.recipe.schema import LayoutPart
 from fpsynth.rng import Stream, generator
@@ -23,12 +24,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Scene:
-    """All that an image is made from, and that its row says. source: the file of its finger, where it has one."""
+    """All that an image is made from, and that its row says. source: the file of its finger, or of the print that it is
+    drawn anew from (begin), where it has one."""
 
     row: RowPlan
     impression: Impression
     conditioning: Conditioning
     source: str | None = None
+    begin: Begin | None = None
 
 
 class Scenes:
@@ -63,6 +66,13 @@ class Scenes:
             rng = generator(seed, Stream.FINGER, who.identity)
             return rebuilt(self.sources[who.identity], part.source, rng, who.finger)
         return grow(seed, who, self.attempts.get(who.identity, 0), drawing_of(part.layout))
+
+    def scene(self, planned: RowPlan) -> Scene:
+        """All that the image of a row is made from."""
+        finger = self.grow(planned.who)
+        row = self.named(planned, finger)
+        impression = self.take(finger, row)
+        return Scene(row, impression, self.tell(row, impression), self.source_of(row))
 
     def source_of(self, row: RowPlan) -> str | None:
         """The name of the file that the row's finger is rebuilt from."""

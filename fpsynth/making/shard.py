@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from fpsynth.dataset import DatasetWriter, Row
+from fpsynth.making.edits import scenes_of
 from fpsynth.making.job import Job, open_renderer
 from fpsynth.making.rows import render_batch
-from fpsynth.making.scene import Scene, Scenes, batches
+from fpsynth.making.scene import batches
 from fpsynth.recipe import Plan, RowPlan, make_plan
 from fpsynth.work import Tick
 
@@ -19,7 +20,8 @@ class ShardMaker:
         self.plan = plan or make_plan(self.recipe, len(job.loaded.styles))
         self.writer = DatasetWriter(job.root, job.spec)
         self.renderer = open_renderer(job)
-        self.scenes = Scenes(self.recipe, self.renderer.planes, self.renderer.styles, job.attempts, job.loaded.sources)
+        told = self.renderer.planes, self.renderer.styles
+        self.scenes = scenes_of(self.recipe, *told, job.attempts, job.loaded.sources)
 
     def __call__(self, index: int, tick: Tick) -> int:
         """Write the shard of this index, whole or not at all. Returns its number of images."""
@@ -32,12 +34,6 @@ class ShardMaker:
     def make(self, planned: Iterable[RowPlan], tick: Tick) -> Iterator[Row]:
         """The finished rows of these rows of the plan, batch by batch."""
         for batch in batches(planned, self.batch):
-            scenes = []
-            for planned_row in batch:
-                finger = self.scenes.grow(planned_row.who)
-                row = self.scenes.named(planned_row, finger)
-                impression = self.scenes.take(finger, row)
-                conditioning = self.scenes.tell(row, impression)
-                scenes.append(Scene(row, impression, conditioning, self.scenes.source_of(row)))
+            scenes = [self.scenes.scene(row) for row in batch]  # finger -> impression -> conditioning
             yield from render_batch(scenes, self.renderer, self.recipe)  # image -> gate -> row
             tick(len(batch))

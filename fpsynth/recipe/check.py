@@ -15,6 +15,7 @@ from fpsynth.recipe.types import nearest
 from fpsynth.slots import SLOTS, spoken_slots
 from fpsynth.vocabulary import SAMPLERS
 
+MODEL_PPI = 500
 GUIDED_STEPS = 10
 """Least steps in which a gradient moves an image little by little."""
 
@@ -55,9 +56,11 @@ def _source(recipe: Recipe, folder: Path) -> Iterator[Finding]:
     finger, source = recipe.finger, recipe.finger.source
     if source is None:
         return
-    if bool(source.minutiae) == bool(source.prints):
-        yield Finding(("finger", "source"), "minutiae or prints must be listed, and not both")
+    if sum(map(bool, (source.minutiae, source.prints, source.images))) != 1:
+        yield Finding(("finger", "source"), "one of minutiae, prints and images must be listed, and not two")
         return
+    if source.images:
+        yield from _redrawn(recipe)
     try:
         count = len(source.paths(folder))
     except FileProblem as problem:
@@ -70,6 +73,14 @@ def _source(recipe: Recipe, folder: Path) -> Iterator[Finding]:
         yield Finding(("finger", "pattern"), "is read from the files of finger.source")
     if finger.unique is not None:
         yield Finding(("finger", "unique"), "has no effect with finger.source: the fingers are those of the files")
+
+
+def _redrawn(recipe: Recipe) -> Iterator[Finding]:
+    """Prints that are drawn anew: by a model, as they lie there."""
+    if recipe.sampling.virtual:
+        yield Finding(("finger", "source", "images"), "a diffusion model draws prints anew; sampling.model is virtual")
+    if recipe.image.ppi != MODEL_PPI:
+        yield Finding(("image", "ppi"), f"prints are drawn anew at {MODEL_PPI} ppi")
 
 
 def _layout(recipe: Recipe) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from functools import cached_property
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -77,8 +78,13 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
 
 
 def _settled(recipe: Recipe, folder: Path) -> Recipe:
-    """With the name of the sampler in place of `default`."""
-    sampling = recipe.sampling.model_copy(update={"scheduler": sampler_name(recipe, folder)})
+    """With the name of the sampler in place of `default`; and where prints are drawn anew, whose images lie exactly on
+    each other, with no noise shared unless the recipe says it: they would be one and the same."""
+    told: dict[str, Any] = {"scheduler": sampler_name(recipe, folder)}
+    source, sampling = recipe.finger.source, recipe.sampling
+    if source is not None and source.drawn and "shared_noise_steps" not in sampling.model_fields_set:
+        told["shared_noise_steps"] = 0
+    sampling = sampling.model_copy(update=told)
     return recipe.model_copy(update={"sampling": sampling})
 
 

@@ -37,7 +37,7 @@ from fpsynth.recipe.types import (
     as_list,
 )
 from fpsynth.slots import SLOTS
-from fpsynth.vocabulary import FORMATS, SAMPLERS, SIDECARS
+from fpsynth.vocabulary import DRAWN_EDITS, FORMATS, SAMPLERS, SIDECARS
 
 VIRTUAL = "virtual"
 DEFAULT, AUTO = "default", "auto"
@@ -92,23 +92,36 @@ class LayoutPart(Part):
 
 
 class SourcePart(Part):
-    """Fingers that exist: each file is an identity, whose finger is rebuilt from it. One of the two is listed."""
+    """Fingers or prints that exist: each file is an identity. Its finger is rebuilt from it (`minutiae`, `prints`), or
+    it is drawn anew as it lies there, as `fpsynth edit` does (`images`). One of the three is listed."""
 
     minutiae: Strings = Field(
         default=(),
         description="paths or globs, relative to the recipe, of minutiae files: ISO/IEC 19794-2, ANSI 378, .xyt, JSON",
     )
     prints: Strings = Field(default=(), description="images of prints, as in `minutiae`, with dark ridges")
+    images: Strings = Field(
+        default=(), description="images of prints to be drawn anew; what the program sees in them counts as their truth"
+    )
+    verb: Annotated[str, OneOf(DRAWN_EDITS)] = Field(
+        default="refine", description="of `images`: " + ", ".join(DRAWN_EDITS) + " (docs/existing-prints.md)"
+    )
+    strength: float = Field(default=0.3, gt=0, le=1, description="of `refine`: how much noise is added and taken away")
     ppi: float = Field(default=500, ge=100, le=5000, description="resolution of images that do not say theirs")
 
     @property
+    def drawn(self) -> bool:
+        """Whether prints are drawn anew, and no fingers rebuilt."""
+        return self.kind == "images"
+
+    @property
     def kind(self) -> str:
-        """Which of the two."""
-        return "minutiae" if self.minutiae else "prints"
+        """Which of the three."""
+        return next(kind for kind in ("minutiae", "prints", "images") if getattr(self, kind) or kind == "images")
 
     def paths(self, folder: Path) -> tuple[Path, ...]:
         """The files. Raises FileProblem for one that cannot be read."""
-        return templates(self.minutiae, folder) if self.minutiae else images(self.prints, folder)
+        return templates(self.minutiae, folder) if self.minutiae else images(self.prints or self.images, folder)
 
 
 class FingerPart(Part):

@@ -370,7 +370,7 @@ TEMPLATE = "100 120 45 50\n140 90 200 60\n"
         ("{source: {minutiae: recipe.yaml}}", "recipe.yaml is not a minutiae file that can be read"),
         ("{source: {minutiae: empty.xyt}}", "empty.xyt has no minutiae"),
         ("{source: {prints: one.xyt}}", "one.xyt is not an image that can be read"),
-        ("{source: {}}", "finger.source: minutiae or prints must be listed, and not both"),
+        ("{source: {}}", "finger.source: one of minutiae, prints and images must be listed, and not two"),
         ("{source: {minutiae: one.xyt}}", "identities: 4, but finger.source lists 1 files"),
         ("{source: {minutiae: one.xyt}, pattern: whorl}", "finger.pattern: is read from the files"),
         ("{source: {minutiae: one.xyt}, unique: 0.5}", "finger.unique: has no effect with finger.source"),

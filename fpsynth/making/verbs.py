@@ -49,6 +49,14 @@ class Sketch:
     imagined: tuple[Minutia, ...] = ()
 
 
+@dataclass(frozen=True)
+class Begin:
+    """The picture that an image begins from, and what is to become of it."""
+
+    picture: Picture
+    sketch: Sketch
+
+
 Verb = Callable[[Picture, float, np.random.Generator], Sketch]
 """(the picture, the strength that was asked for, a generator of its own)."""
 
