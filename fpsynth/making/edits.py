@@ -68,15 +68,18 @@ class EditScenes:
 
 
 def _placed(path: Path, ppi: float, size: tuple[int, int]) -> Picture:
-    """The picture in the middle of one of this size (height, width) at 500 ppi, its border repeated around it."""
-    image = read_picture(path, ppi).image
+    """The picture in the middle of one of this size (height, width) at 500 ppi, on the grey that its own ground has."""
+    picture = read_picture(path, ppi)
+    image, off = picture.image, ~picture.seen.mask
+    ground = int(np.median(image[off])) if off.any() else int(image.max())
     for axis, side in enumerate(size):
         more = side - image.shape[axis]
         before = abs(more) // 2
         if more < 0:
             image = image.take(range(before, before + side), axis)
         else:
-            image = np.pad(image, [(before, more - before) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
+            around = [(before, more - before) if a == axis else (0, 0) for a in (0, 1)]
+            image = np.pad(image, around, constant_values=ground)
     return picture_of(image, MASTER_PPI, path)
 
 
