@@ -1,1 +1,1 @@
-"""Prints that exist, drawn anew: verbs.py sketches one, studio.py has the model draw it, enlarge.py makes it finer."""
+"""Prints that exist, drawn anew: studio.py has the model draw one, enlarge.py makes it finer."""

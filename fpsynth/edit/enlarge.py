@@ -10,6 +10,7 @@ from fpsynth.diffusion.upscale import SCALE, enlarged, upscaler_digest
 from fpsynth.edit.ledger import Ledger, point
 from fpsynth.edit.studio import Order, number_of
 from fpsynth.errors import UserError
+from fpsynth.extractor.network import extractor_digest
 from fpsynth.extractor.picture import MASTER_PPI, Picture, read_picture
 from fpsynth.rng import Stream, generator
 
@@ -32,7 +33,9 @@ class Enlarger:
 
     def __init__(self, order: Order, seed: int) -> None:
         self.order, self._seed, self._device = order, seed, choose_device(order.device)
-        self.ledger = Ledger(order.out, order.verb, f"{__version__} {order.ppi} {seed} {upscaler_digest()}")
+        self.ledger = Ledger(
+            order.out, order.verb, f"{__version__} {order.ppi} {seed} {upscaler_digest()} {extractor_digest()}"
+        )
 
     def task(self, path: Path) -> Enlargement:
         """Raises UserError for a picture that cannot be upscaled."""

@@ -13,11 +13,13 @@ from fpsynth.diffusion.bundle import check_bundle, digest
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import Sampled, sample
 from fpsynth.edit.ledger import Ledger, point
+from fpsynth.extractor.network import extractor_digest
 from fpsynth.extractor.picture import MASTER_PPI, Picture, padded, read_picture
 from fpsynth.making.edits import Draft
 from fpsynth.making.model import request, sampling_settings
 from fpsynth.making.scene import Scene
 from fpsynth.making.styles import load_styles
+from fpsynth.reader.bundled import bundled_reader_digest
 from fpsynth.recipe import LoadedRecipe
 from fpsynth.recipe.plan import plan_identity, plan_row
 
@@ -58,8 +60,9 @@ class Studio:
         self.model = load_model(loaded.model, device, loaded.recipe.sampling.student_name)
         self.styles = load_styles(loaded)
         self.draft = Draft(self.recipe, order.verb, order.strength, self.model.denoiser.planes, self.styles)
-        how = [__version__, order.verb, order.strength, order.ppi, loaded.recipe.model_dump(mode="json"), loaded.digest]
-        self.ledger = Ledger(order.out, order.verb, json.dumps([*how, self.made_by]))
+        told = [order.verb, order.strength, order.ppi, loaded.recipe.model_dump(mode="json"), loaded.digest]
+        means = [__version__, self.made_by, extractor_digest(), bundled_reader_digest()]
+        self.ledger = Ledger(order.out, order.verb, json.dumps([*told, *means]))
 
     def task(self, path: Path) -> Task:
         """Raises UserError for a picture that cannot be edited."""

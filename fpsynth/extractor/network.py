@@ -6,6 +6,7 @@ FingerNet (Tang et al., IJCB 2017) does with orientations and filters, but in on
 """
 
 from functools import cache
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 
@@ -76,6 +77,12 @@ class RidgeNetwork(nn.Module):
 def default_extractor() -> Path:
     """The bundled network's folder."""
     return Path(__file__).parent.parent / "weights" / "extractor"
+
+
+@cache
+def extractor_digest() -> str:
+    """SHA-256 of the bundled weights: what is seen in a print depends on them."""
+    return sha256((default_extractor() / WEIGHTS).read_bytes()).hexdigest()
 
 
 def save_network(folder: Path, network: RidgeNetwork) -> None:

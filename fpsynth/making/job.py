@@ -12,6 +12,7 @@ from fpsynth.dataset.spec import REBUILT_FROM
 from fpsynth.device import choose_device
 from fpsynth.embedding.bundled import bundled_digest
 from fpsynth.extractor import chosen
+from fpsynth.extractor.network import extractor_digest
 from fpsynth.gate import notice
 from fpsynth.making.renderer import SceneRenderer
 from fpsynth.model_folder import knows
@@ -59,6 +60,8 @@ def _means(loaded: LoadedRecipe, device: str) -> Mapping[str, str | None]:
     versions = {name: version(name) for name in ("torch", "numpy")}
     if source := loaded.recipe.finger.source:
         versions[REBUILT_FROM] = source.kind
+        if source.kind != "minutiae":
+            versions["extractor"] = extractor_digest()
     judge = "none" if loaded.recipe.gate is None else chosen()
     if loaded.model is None:
         return {"model": VIRTUAL, "device": device, "gate": judge, **versions}
@@ -67,7 +70,7 @@ def _means(loaded: LoadedRecipe, device: str) -> Mapping[str, str | None]:
     from fpsynth.diffusion.upscale import upscaler_digest
 
     check_bundle(loaded.model)
-    if loaded.recipe.sampling.guide:
+    if loaded.recipe.sampling.guide or (source and source.drawn):
         versions["reader"] = bundled_reader_digest()
     if loaded.recipe.sampling.match:
         versions["embedding"] = bundled_digest()
@@ -82,7 +85,7 @@ def notes(loaded: LoadedRecipe) -> Iterator[str]:
     text, model = loaded.recipe.prompt.text, loaded.model
     if loaded.recipe.gate and (judge := notice()):
         yield judge
-    if loaded.recipe.sampling.model == DEFAULT and not _looks(loaded.recipe):
+    if loaded.recipe.sampling.model == DEFAULT and not _looks_said(loaded.recipe):
         yield "neither words nor a style image say the sensor: the bundled model then patches prints from several"
     if model is None or text is None:
         return
@@ -90,9 +93,10 @@ def notes(loaded: LoadedRecipe) -> Iterator[str]:
         yield f"the model never saw these words of prompt.text: {', '.join(strange)}"
 
 
-def _looks(recipe: Recipe) -> bool:
-    """Whether a recipe says in any way what its prints look like."""
-    return any((recipe.prompt.sensor, recipe.prompt.text, recipe.style.images, recipe.style.context))
+def _looks_said(recipe: Recipe) -> bool:
+    """Whether anything says what prints look like: the recipe, or prints that are drawn anew."""
+    source, style = recipe.finger.source, recipe.style
+    return any((recipe.prompt.sensor, recipe.prompt.text, style.images, style.context, source and source.drawn))
 
 
 def open_renderer(job: Job) -> SceneRenderer:
