@@ -18,7 +18,7 @@ from fpsynth.model_folder import default_model
 from fpsynth.recipe.bundled import find_recipe
 from fpsynth.recipe.document import Document, read_document
 from fpsynth.recipe.validate import validate
-from fpsynth.training.adapt import AdaptSettings, run_adapt, usable
+from fpsynth.training.adapt import AdaptSettings, own_prints, run_adapt
 from fpsynth.training.autoencoder import AutoencoderSettings, run_autoencoder
 from fpsynth.training.data import Bank, BankSettings, build_bank, build_prints
 from fpsynth.training.denoiser import AdapterSettings, DenoiserSettings, run_adapters, run_denoiser
@@ -102,8 +102,8 @@ def _reader_stage(settings: ReaderSettings, out: Path, device: str, console: Con
 
 def _adapt_stage(settings: AdaptSettings, out: Path, device: str, console: Console) -> None:
     check_bundle(settings.model or default_model())
-    held = usable(settings, console)
-    run_adapt(settings, held, _prepare(settings, settings.bank, out, console), out, device, console)
+    own = own_prints(settings, out / "own", console)
+    run_adapt(settings, own, _prepare(settings, settings.bank, out, console), out, device, console)
 
 
 STAGES: Final[Mapping[str, Stage]] = {

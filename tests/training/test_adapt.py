@@ -21,7 +21,7 @@ from fpsynth.leak import check_leak
 from fpsynth.model_folder import default_model, knows, write_knows
 from fpsynth.recipe import load_recipe
 from fpsynth.sensor.touch import touch
-from fpsynth.training.adapt import AdaptSettings, run_adapt, usable
+from fpsynth.training.adapt import AdaptSettings, own_prints, run_adapt
 from fpsynth.training.adapt.mixed import MixedLatents
 from fpsynth.training.adapt.prints import bank_of, read_prints
 from fpsynth.training.batches import DropSettings, draw_batch
@@ -55,7 +55,7 @@ def settings_of(data, model, plan, **changes) -> AdaptSettings:
 
 def adapted(data, model, bank, plan, out, console=QUIET, **changes) -> Path:
     settings = settings_of(data, model, plan, **changes)
-    run_adapt(settings, usable(settings, QUIET), bank, out, "cpu", console)
+    run_adapt(settings, own_prints(settings, out / "own", QUIET), bank, out, "cpu", console)
     return out / "model"
 
 
@@ -110,11 +110,38 @@ def test_what_cannot_be_used_is_named_and_the_rest_is(prints, tmp_path):
     with Image.open(held / "0_0.png") as image:
         image.save(held / "7_2.png", dpi=(200, 200))
     said = []
-    found = read_prints(held, 500, said.append)
+    found = list(read_prints(held, 500, said.append))
     assert sorted(one.picture.path.name for one in found) == ["0_0.png", "0_1.png", "1_0.png", "1_1.png"]
     assert [one.identity for one in found] == ["0", "0", "1", "1"]
     assert "not an image" in said[0] and "no ridges" in said[1] and "7_2.png" in said[2]
     assert "is the resolution" in said[2]
+
+
+def test_pictures_in_colour_are_left_out_and_grey_ones_of_three_channels_are_not(prints, tmp_path):
+    grey = Image.open(prints / "0_0.png")
+    grey.convert("RGB").save(tmp_path / "1_0.png", dpi=(500, 500))
+    warm = np.asarray(grey.convert("RGB"), float) * (1.0, 0.7, 0.5)
+    Image.fromarray(warm.astype(np.uint8)).save(tmp_path / "2_0.png", dpi=(500, 500))
+    said = []
+    assert [one.identity for one in read_prints(tmp_path, 500, said.append)] == ["1"]
+    assert len(said) == 1 and "2_0.png: is in colour" in said[0]
+
+
+def test_prints_are_read_again_only_where_they_are_others(prints, model, tmp_path):
+    said = []
+
+    class Telling(type(QUIET)):
+        def note(self, text):
+            said.append(text)
+
+    data = shutil.copytree(prints, tmp_path / "prints")
+    settings, console = settings_of(data, model, loop(1)), Telling("human")
+    first = own_prints(settings, tmp_path / "own", console)
+    again = own_prints(settings, tmp_path / "own", console)
+    assert (first.prints, first.fingers) == (again.prints, again.fingers) == (12, 4)
+    assert said == ["read: 12 prints of 4 fingers"]
+    (data / "3_2.png").unlink()
+    assert own_prints(settings, tmp_path / "own", console).prints == 11 and len(said) == 2
 
 
 @pytest.mark.parametrize(
@@ -123,17 +150,18 @@ def test_what_cannot_be_used_is_named_and_the_rest_is(prints, tmp_path):
 def test_too_few_prints_are_refused(model, tmp_path, fingers, each, told):
     data = line_scan(tmp_path, range(fingers), each)
     with pytest.raises(UserError, match=told):
-        usable(settings_of(data, model, loop(1)), QUIET)
+        own_prints(settings_of(data, model, loop(1)), tmp_path / "own", QUIET)
+    assert not (tmp_path / "own").exists()
 
 
 def test_a_folder_that_is_not_there(model, tmp_path):
     with pytest.raises(UserError, match="nowhere: not found"):
-        usable(settings_of(tmp_path / "nowhere", model, loop(1)), QUIET)
+        own_prints(settings_of(tmp_path / "nowhere", model, loop(1)), tmp_path / "own", QUIET)
 
 
 def test_the_bank_shows_every_print_with_what_is_seen_of_it(prints, tmp_path):
-    held = read_prints(prints, 500, quiet)
-    bank = bank_of(held, tmp_path / "bank", 0)
+    held = list(read_prints(prints, 500, quiet))
+    bank = bank_of(held, tmp_path / "bank").bank
     assert len(bank) == CHUNK and bank.planes == ("ridge", "contact", "load", "touch")
     seen = {bank.image(i)[:256, :256].numpy().tobytes() for i in range(len(bank))}
     assert seen == {one.picture.image.tobytes() for one in held}
@@ -146,15 +174,15 @@ def test_the_bank_shows_every_print_with_what_is_seen_of_it(prints, tmp_path):
 
 
 def test_large_prints_are_cut_into_pieces(tmp_path):
-    held = read_prints(line_scan(tmp_path / "large", [3], 1, side=640), 500, quiet)
-    bank = bank_of(held, tmp_path / "bank", 0)
+    held = list(read_prints(line_scan(tmp_path / "large", [3], 1, side=640), 500, quiet))
+    bank = bank_of(held, tmp_path / "bank").bank
     pieces = {bank.image(i).numpy().tobytes() for i in range(len(bank))}
     whole = held[0].picture.image
     assert pieces == {whole[y : y + 512, x : x + 512].tobytes() for y in (0, 128) for x in (0, 128)}
 
 
 def test_half_of_what_is_learnt_from_is_the_renders(prints, bank, source, tmp_path):
-    own = bank_of(read_prints(prints, 500, quiet), tmp_path, 0)
+    own = bank_of(read_prints(prints, 500, quiet), tmp_path).bank
     mixed = MixedLatents(encode_bank(own, FakeCodec(), "cpu", quiet), source).bank
     assert [mixed.at(k)[0] for k in range(4)] == [0, 1, 0, 1] and len(mixed) == 2 * CHUNK
     assert [label.words["sensor"] == "own" for label in mixed.labels] == [True, False] * CHUNK
@@ -175,8 +203,8 @@ def test_the_bundled_model_learns_the_scanner_and_forgets_nothing(tmp_path):
     crops = CROPS.model_copy(update={"sizes": {128: 1.0}})
     plan = loop(120, batch=4, learning_rate=5e-4, warmup=10, ema=0.95)
     settings = settings_of(data, None, plan).model_copy(update={"crops": crops})
-    run_adapt(settings, usable(settings, QUIET), bank, tmp_path / "run", "cpu", QUIET)
-    others = bank_of(read_prints(line_scan(tmp_path / "others", range(20, 23), 2), 500, quiet), tmp_path / "held", 0)
+    run_adapt(settings, own_prints(settings, tmp_path / "run" / "own", QUIET), bank, tmp_path / "run", "cpu", QUIET)
+    others = bank_of(read_prints(line_scan(tmp_path / "others", range(20, 23), 2), 500, quiet), tmp_path / "held").bank
     before, after = (
         [error(load_model(folder, dtype=torch.float32), known) for known in (others, bank)]
         for folder in (default_model(), tmp_path / "run" / "model")

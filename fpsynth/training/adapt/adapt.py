@@ -1,8 +1,8 @@
 """The adapt stage: a finished model learns one word more, from the user's prints, and forgets nothing over it."""
 
-import hashlib
+import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,10 +19,12 @@ from fpsynth.diffusion.denoiser.unet.lora import with_lora
 from fpsynth.diffusion.finisher import save_finisher
 from fpsynth.diffusion.model import Model, load_model
 from fpsynth.errors import UserError
+from fpsynth.extractor.network import extractor_digest
 from fpsynth.files import write_bytes
 from fpsynth.model_folder import default_model, knows, students, write_knows
+from fpsynth.reader.bundled import bundled_reader_digest
 from fpsynth.training.adapt.mixed import MixedLatents
-from fpsynth.training.adapt.prints import WORD, Held, bank_of, read_prints
+from fpsynth.training.adapt.prints import WORD, Own, bank_of, digest_of, read_prints
 from fpsynth.training.batches import CropSettings, DropSettings
 from fpsynth.training.data import Bank, BankSettings, LatentBank, encode_bank
 from fpsynth.training.denoiser.job import DenoiserJob
@@ -64,22 +66,21 @@ class AdaptSettings(BaseModel):
     )
 
 
-def run_adapt(
-    settings: AdaptSettings, held: Sequence[Held], bank: Bank, out: Path, device: str, console: Console
-) -> None:
-    """Train on prints (see usable), and write out/model/: a copy of the model that knows `prompt.sensor: own`."""
+def run_adapt(settings: AdaptSettings, own: Own, bank: Bank, out: Path, device: str, console: Console) -> None:
+    """Train on prints (see own_prints), and write out/model/: a copy of the model that knows `prompt.sensor: own`."""
     base = settings.model or default_model()
     model = load_model(base, "cpu", dtype=torch.float32)
     if not isinstance(model.denoiser, UnetDenoiser):
         raise UserError(f"{base}: the adapt stage needs a U-Net")
-    own = _own_bank(held, out / "own", settings.loop.seed, console)
     lessons = lessons_for(model, settings, bank, device, console.note)
-    lessons = replace(lessons, source=MixedLatents(encode_bank(own, model.codec, device, console.note), lessons.source))
-    rank = settings.rank if settings.rank is not None else (0 if len(held) >= MANY else RANK)
+    lessons = replace(
+        lessons, source=MixedLatents(encode_bank(own.bank, model.codec, device, console.note), lessons.source)
+    )
+    rank = settings.rank if settings.rank is not None else (0 if own.prints >= MANY else RANK)
     learning = _prepared(model.denoiser, rank, settings.loop, device)
     job = DenoiserJob(model.denoiser, learning, lessons, Preview(lessons, model.codec))
     fit(job, settings.loop, out, device, console)
-    _write(base, out / "model", model, held)
+    _write(base, out / "model", model, own)
     if settings.finisher is not None and model.finisher is not None:
         finish(settings.finisher, out, lessons.source, device, console)
     console.note(f"model: {out / 'model'}; its recipes say `prompt: {{sensor: {WORD}}}`")
@@ -96,28 +97,33 @@ def finish(loop: LoopSettings, out: Path, source: LatentBank, device: str, conso
     save_finisher(home, teach(settings, home, artist, out / "finisher", console))
 
 
-def usable(settings: AdaptSettings, console: Console) -> Sequence[Held]:
-    """The prints that can be learnt from. Raises UserError where they are too few, or all of one finger."""
-    held = read_prints(settings.data, settings.ppi, console.note)
-    if len(held) < FEWEST:
-        text = f"{len(held)} prints can be used, and at least {FEWEST} are needed"
-        raise UserError(f"data: {text}; fewer can be named as style.images in a recipe")
-    if len({one.identity for one in held}) < 2:
-        raise UserError("data: all prints are of one finger, and what is its own would be taken for the sensor's")
-    return held
+def own_prints(settings: AdaptSettings, folder: Path, console: Console) -> Own:
+    """The bank in this folder of the prints that can be learnt from, made anew where they are others than before.
 
-
-def _own_bank(held: Sequence[Held], folder: Path, seed: int, console: Console) -> Bank:
-    """The bank of the prints, made anew where they are others than before."""
-    digest = hashlib.sha256(b"".join(hashlib.sha256(one.picture.image.tobytes()).digest() for one in held)).hexdigest()
-    mark = folder / "prints.sha256"
-    if mark.is_file() and mark.read_text() == digest:
-        return Bank(folder)
+    Raises UserError where they are too few, or all of one finger.
+    """
+    key = f"{digest_of(settings.data)} {settings.ppi} {extractor_digest()} {bundled_reader_digest()}"
+    mark = folder / "prints.json"
+    if mark.is_file() and (told := json.loads(mark.read_text(encoding="utf-8")))["key"] == key:
+        return Own(Bank(folder), told["prints"], told["fingers"])
     shutil.rmtree(folder, ignore_errors=True)
-    console.note(f"reading {len(held)} prints of {len({one.identity for one in held})} fingers")
-    own = bank_of(held, folder, seed)
-    write_bytes(mark, digest.encode())
+    try:
+        own = bank_of(read_prints(settings.data, settings.ppi, console.note), folder)
+        _check_enough(own)
+    except UserError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    console.note(f"read: {own.prints} prints of {own.fingers} fingers")
+    write_bytes(mark, json.dumps({"key": key, "prints": own.prints, "fingers": own.fingers}).encode())
     return own
+
+
+def _check_enough(own: Own) -> None:
+    if own.prints < FEWEST:
+        text = f"{own.prints} prints can be used, and at least {FEWEST} are needed"
+        raise UserError(f"data: {text}; fewer can be named as style.images in a recipe")
+    if own.fingers < 2:
+        raise UserError("data: all prints are of one finger, and what is its own would be taken for the sensor's")
 
 
 def _prepared(denoiser: UnetDenoiser, rank: int, loop: LoopSettings, device: str) -> Mapping[str, nn.Module]:
@@ -134,7 +140,7 @@ def _prepared(denoiser: UnetDenoiser, rank: int, loop: LoopSettings, device: str
     return {"unet": denoiser.unet, "text_encoder": denoiser.text_encoder}
 
 
-def _write(base: Path, target: Path, model: Model, held: Sequence[Held]) -> None:
+def _write(base: Path, target: Path, model: Model, own: Own) -> None:
     """The base with another U-Net and text encoder, and what it was made of in its card."""
     denoiser: Any = model.denoiser
     shutil.rmtree(target, ignore_errors=True)
@@ -148,11 +154,10 @@ def _write(base: Path, target: Path, model: Model, held: Sequence[Held]) -> None
     known = knows(base)
     sensors = tuple(dict.fromkeys([*known.slots.get("sensor", ()), WORD]))
     write_knows(target, replace(known, slots={**known.slots, "sensor": sensors}))
-    (target / "README.md").write_text(_card(held), encoding="utf-8")
+    (target / "README.md").write_text(_card(own), encoding="utf-8")
 
 
-def _card(held: Sequence[Held]) -> str:
-    fingers = len({one.identity for one in held})
+def _card(own: Own) -> str:
     return f"""---
 license: other
 library_name: diffusers
@@ -161,9 +166,9 @@ tags: [fingerprint, biometrics, synthetic, controlnet, ip-adapter]
 
 # A fingerprint model of one sensor
 
-A copy of a model of fpsynth that was adapted to {len(held)} prints of {fingers} fingers. Its prompts call their look
-`own sensor`. Say here whose prints they are, on which terms they were taken, and under which licence this model and
-what is made with it may be passed on.
+A copy of a model of fpsynth that was adapted to {own.prints} prints of {own.fingers} fingers. Its prompts call their
+look `own sensor`. Say here whose prints they are, on which terms they were taken, and under which licence this model
+and what is made with it may be passed on.
 
 It was made to take over the look of a sensor and not anybody's finger. Whether a dataset of it did is a matter of
 measuring: `fpsynth inspect DATASET --training PRINTS`.

@@ -5,15 +5,20 @@ word. Nothing of it is truth. Pictures of other sizes are continued beyond their
 that is seen of them, and large ones are cut.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from fpsynth.conditioning.planes import PLANES, control_planes
+from fpsynth.dataset.item import Item
 from fpsynth.dataset.reader.source import open_source
 from fpsynth.errors import UserError
 from fpsynth.extractor.picture import MASTER_PPI, Picture, decoded_picture, impression_of
@@ -27,6 +32,10 @@ WORD = "own"
 """How prompts call the sensor."""
 OPEN = dict.fromkeys(SLOTS) | {"sensor": WORD}
 """What is said of every print."""
+COLOURED = 12.0
+"""Grey levels by which the channels of a picture in colour differ, in the mean."""
+Piece = tuple[Tensor, Tensor, Labels]
+"""Image, planes and labels of 512 x 512 pixels."""
 PERIODS = (5.0, 14.0)
 """Ridge periods of people's fingers, pixels at 500 ppi; others tell of a wrong resolution."""
 
@@ -39,24 +48,57 @@ class Held:
     identity: str
 
 
-def read_prints(data: Path, ppi: float, say: Say) -> list[Held]:
-    """All usable prints of a folder, a Parquet file or a dataset; ppi: of those that do not say theirs.
+@dataclass(frozen=True)
+class Own:
+    """The bank of the prints, and how many of how many fingers it was made of."""
+
+    bank: Bank
+    prints: int
+    fingers: int
+
+
+def read_prints(data: Path, ppi: float, say: Say) -> Iterator[Held]:
+    """The usable prints of a folder, a Parquet file or a dataset, one by one; ppi: of those that do not say theirs.
 
     What cannot be used is said, one line each. Raises UserError where there are no images.
     """
+    for item in _items(data):
+        try:
+            _check_grey(item.encoded, data / item.name)
+            picture = decoded_picture(item.encoded, data / item.name, item.ppi or ppi)
+            _check_period(picture)
+        except UserError as error:
+            say(f"left out: {error}")
+        else:
+            yield Held(picture, item.identity)
+
+
+def digest_of(data: Path) -> str:
+    """SHA-256 of all its images, in order. Raises UserError where there are none."""
+    digest = sha256()
+    for item in _items(data):
+        digest.update(sha256(item.encoded).digest() + item.identity.encode())
+    return digest.hexdigest()
+
+
+def _items(data: Path) -> Iterator[Item]:
     if not data.exists():
         raise UserError(f"{data}: not found")
-    held = []
     for unit in open_source(data, None).units:
-        for item in unit.read():
-            try:
-                picture = decoded_picture(item.encoded, data / item.name, item.ppi or ppi)
-                _check_period(picture)
-            except UserError as error:
-                say(f"left out: {error}")
-            else:
-                held.append(Held(picture, item.identity))
-    return held
+        yield from unit.read()
+
+
+def _check_grey(encoded: bytes, path: Path) -> None:
+    """Raises UserError for a picture in colour; what cannot be read is for others to tell."""
+    try:
+        with Image.open(BytesIO(encoded)) as opened:
+            if opened.mode in ("L", "1") or opened.mode.startswith(("I", "F")):
+                return
+            channels = np.asarray(opened.convert("RGB").reduce(4), np.int16)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return
+    if (channels.max(2) - channels.min(2)).mean() > COLOURED:
+        raise UserError(f"{path}: is in colour; prints are learnt as grey pictures, so make it one first")
 
 
 def _check_period(picture: Picture) -> None:
@@ -70,25 +112,44 @@ def _check_period(picture: Picture) -> None:
         raise UserError(f"{picture.path}: ridges {inch}; is the resolution (ppi) right?")
 
 
-def bank_of(held: Sequence[Held], folder: Path, seed: int) -> Bank:
-    """A bank of these prints in an empty folder, each as often as the others but for one time."""
-    qualities = load_reader().read([one.picture.image for one in held]).said("quality")
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(one.identity for one in held))}
-    pieces = [
-        piece
-        for one, quality in zip(held, qualities, strict=True)
-        for piece in _pieces(one.picture, Labels(numbers[one.identity], 0, {**OPEN, "quality": quality}))
-    ]
-    order = np.random.default_rng(seed).permutation(len(pieces))
-    filled = [pieces[order[k % len(order)]] for k in range(-(-len(pieces) // CHUNK) * CHUNK)]
-    for start in range(0, len(filled), CHUNK):
-        images, planes, labels = zip(*filled[start : start + CHUNK], strict=True)
-        columns = torch.stack(planes, 1)
-        add_images(folder, torch.stack(images), dict(zip(PLANES, columns, strict=True)), labels)
-    return Bank(folder)
+def bank_of(held: Iterable[Held], folder: Path) -> Own:
+    """A bank of these prints in an empty folder; some of the first ones are in it twice, to make whole chunks.
+
+    Raises UserError where there are none.
+    """
+    numbers: dict[str, int] = {}
+    first, waiting, prints = list[Piece](), list[Piece](), 0
+    for piece, fresh in _all_pieces(held, numbers):
+        prints += fresh
+        first += [piece] if len(first) < CHUNK else []
+        waiting.append(piece)
+        if len(waiting) == CHUNK:
+            _add(folder, waiting)
+            waiting.clear()
+    if not first:
+        raise UserError("data: no print can be used")
+    if waiting:
+        _add(folder, [*waiting, *islice(cycle(first), CHUNK - len(waiting))])
+    return Own(Bank(folder), prints, len(numbers))
 
 
-def _pieces(picture: Picture, labels: Labels) -> Iterator[tuple[Tensor, Tensor, Labels]]:
+def _all_pieces(held: Iterable[Held], numbers: dict[str, int]) -> Iterator[tuple[Piece, bool]]:
+    """All pieces of all prints, each with whether it is its print's first; fingers are numbered as they come."""
+    reader = load_reader()
+    for one in held:
+        quality = reader.read([one.picture.image]).said("quality")[0]
+        number = numbers.setdefault(one.identity, len(numbers))
+        labels = Labels(number, 0, {**OPEN, "quality": quality})
+        for place, piece in enumerate(_pieces(one.picture, labels)):
+            yield piece, place == 0
+
+
+def _add(folder: Path, pieces: Sequence[Piece]) -> None:
+    images, planes, labels = zip(*pieces, strict=True)
+    add_images(folder, torch.stack(images), dict(zip(PLANES, torch.stack(planes, 1), strict=True)), labels)
+
+
+def _pieces(picture: Picture, labels: Labels) -> Iterator[Piece]:
     """(image, planes, labels) uint8 of 512 x 512 pixels that together show all of a picture."""
     planes = (control_planes(impression_of(picture)) * 255).round().to(torch.uint8).numpy()
     both = np.concatenate([picture.image[None], planes])
