@@ -86,7 +86,9 @@ def request(planes: tuple[str, ...], number: int, impression: Impression, inner:
         background=(Style("ground", torch.from_numpy(outer[1])),),
         contact=impression.contact,
     )
-    return Request(conditioning=told, flow=impression.flow, master=impression.master, identity=number, impression=0)
+    return Request(
+        conditioning=told, flow=impression.flow, master=impression.master, identity=number, impression=0, even=False
+    )
 
 
 def nearer(impression: Impression, image: np.ndarray, inner: Styled, outer: Styled) -> tuple[bool, bool]:

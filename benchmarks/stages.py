@@ -131,7 +131,8 @@ def measured(model: Model, batch: int, repeat: int) -> list[tuple[str, float]]:
 
 
 def starts_of(model: Model, requests: list[Request]) -> torch.Tensor:
-    return noise_of(model, [noise_source(model, Settings(seed=0), request).start() for request in requests])
+    noise = [noise_source(model, Settings(seed=0), request).start() for request in requests]
+    return noise_of(model, noise, [request.even for request in requests])
 
 
 def one_step(model: Model, settings: Settings, requests: list[Request]) -> Callable[[], object]:

@@ -14,6 +14,7 @@ from fpsynth.device import choose_device
 from fpsynth.errors import UserError
 from fpsynth.gate import Limits, Verdict
 from fpsynth.making.job import notes
+from fpsynth.making.model import request
 from fpsynth.making.renderer import Drawn
 from fpsynth.making.rows import render_batch
 from fpsynth.making.scene import Scene, Scenes, batches
@@ -139,3 +140,12 @@ def test_a_sensor_that_nothing_says_is_a_note(tmp_path, words, told):
     path = tmp_path / "recipe.yaml"
     path.write_text(f"identities: 2\nimpressions: 2\n{words}\ngate: off\n")
     assert any("patches prints" in note for note in notes(load_recipe(path))) == told
+
+
+@pytest.mark.parametrize(("sensor", "even"), [("optical", True), (None, False)])
+def test_noise_is_evened_where_words_say_the_sensor(sensor, even):
+    """Else the noise chooses it, and what chooses it must not be the same all over."""
+    recipe = Recipe.model_validate({"identities": 1, "impressions": 1, "prompt": {"sensor": sensor and {sensor: 1.0}}})
+    plan = make_plan(recipe)
+    (row,) = plan.rows(plan.shards[0])
+    assert request(None, Scenes(recipe).scene(row)).even == even

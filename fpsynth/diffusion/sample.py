@@ -31,6 +31,7 @@ class Request:
     flow          (H, W, 2): the master pixel (x, y) under each image pixel
     master        (rows, columns) of the master that flow points into
     canvas        what it starts from and keeps, if anything; all requests of a batch have one strength
+    even          whether its noise is evened: not where the tone, and with it the sensor, is for the noise to choose
     """
 
     conditioning: Conditioning
@@ -40,6 +41,7 @@ class Request:
     impression: int
     attempt: int = 0
     canvas: Canvas | None = None
+    even: bool = True
 
     @property
     def size(self) -> tuple[int, int]:
@@ -70,12 +72,13 @@ def sample(
         predict = moved(predict, gradient, model.schedule)
     sources = [noise_source(model, settings, request) for request in requests]
     noise = [source.start() for source in sources]
-    start = noise_of(model, noise)
+    even = [request.even for request in requests]
+    start = noise_of(model, noise, even)
     canvases = [request.canvas for request in requests if request.canvas is not None]
     if canvases:
         course = begun(course, canvases[0].strength)
         predict, start = keeping(predict, canvases, model.schedule), start_on(canvases, start, course)
-    latents = sampler.sample(predict, start, lambda i: noise_of(model, [s.injection(i) for s in sources]), course)
+    latents = sampler.sample(predict, start, lambda i: noise_of(model, [s.injection(i) for s in sources], even), course)
     pictures = model.codec.decode(latents)
     if settings.finish:
         pictures = united(looks, [finished(model, look.told, pictures, torch.stack(noise)) for look in looks])
@@ -116,11 +119,11 @@ def noise_source(model: Model, settings: Settings, request: Request) -> NoiseSou
     return NoiseSource(node, settings.sharing, (1 if cell == 1 else model.codec.channels, height, width), cell)
 
 
-def noise_of(model: Model, each: list[Tensor]) -> Tensor:
-    """The noise of a batch's latents, where the denoiser is: turned on the CPU, in float32."""
+def noise_of(model: Model, each: Sequence[Tensor], even: Sequence[bool]) -> Tensor:
+    """The noise of a batch's latents, where the denoiser is: turned on the CPU, in float32; noise on pixels evened."""
     if model.codec.grain == 1:
-        each = [evened(noise) for noise in each]
-    return model.codec.white(torch.stack(each)).to(model.denoiser.device)
+        each = [evened(noise) if wanted else noise for noise, wanted in zip(each, even, strict=True)]
+    return model.codec.white(torch.stack(list(each))).to(model.denoiser.device)
 
 
 def grey(images: Tensor) -> Tensor:

@@ -83,6 +83,7 @@ def request(model: Model, scene: Scene, attempt: int = 0) -> Request:
         impression=scene.row.impression,
         attempt=attempt,
         canvas=None if scene.begin is None else canvas_of(model.codec, scene.begin),
+        even=scene.row.words["sensor"] is not None,
     )
 
 

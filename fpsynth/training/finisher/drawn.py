@@ -78,12 +78,12 @@ class Artist:
 
     def _draw(self, predict: Predict, latents: Tensor, noise: Tensor, generator: torch.Generator, first: int) -> Tensor:
         how, model, device = self.drawing, self.model, self.model.denoiser.device
-        sampler, course, start = sampler_of(how.sampler), self._course(first), noise_of(model, list(noise))
+        sampler, course, start = sampler_of(how.sampler), self._course(first), _white(model, noise)
         if course.begin:
             start = model.schedule.noisy(latents.to(device), start, course.times[course.begin])
 
         def inject(step: int) -> Tensor:
-            return noise_of(model, list(torch.randn(noise.shape, generator=generator)))
+            return _white(model, torch.randn(noise.shape, generator=generator))
 
         return model.codec.decode(sampler.sample(predict, start, inject, course)).cpu()
 
@@ -93,6 +93,11 @@ class Artist:
         steps = max(how.steps[first // TOGETHER % len(how.steps)], 1 + paired)
         course = make_course(how.sampler, sampler_of(how.sampler), self.model.schedule, steps, device=device)
         return replace(course, begin=1) if paired else course
+
+
+def _white(model: Model, noise: Tensor) -> Tensor:
+    """As the sampler takes noise (B, 1, H, W)."""
+    return noise_of(model, list(noise), [True] * len(noise))
 
 
 def is_paired(row: int) -> bool:
