@@ -6,6 +6,7 @@ after FlowPalm (Zhou et al., CVPR 2026): the shared noise moves with the skin. H
 every cell of an impression takes the noise of the master cell under it, and a cell that is asked twice gives another,
 independent number the second time. So each impression's noise is exactly white and normal. Cells are pixels where the
 codec can turn noise on pixels into noise of its latents, so that what is shared is as fine as pores; else latent cells.
+Before it becomes that, noise on pixels is evened.
 
 All numbers are drawn in float32 on the CPU, each from a generator of its own node of the seed tree.
 """
