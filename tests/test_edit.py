@@ -78,7 +78,8 @@ def test_upscaled_prints_are_twice_as_fine_and_keep_their_means(prints):
         before, after = Image.open(prints / name), Image.open((prints.parent / "out" / name).with_suffix(".png"))
         assert after.size == (2 * before.width, 2 * before.height) and round(after.info["dpi"][0]) == 1000
         four = np.asarray(after, float).reshape(before.height, 2, before.width, 2)
-        assert np.abs(four.mean((1, 3)) - np.asarray(before, float)).max() <= 3  # where it would leave black or white
+        off = np.abs(four.mean((1, 3)) - np.asarray(before, float))
+        assert off.max() <= 4 and np.percentile(off, 99) <= 1  # more where it would leave black or white
         smooth = np.asarray(before.resize(after.size, Image.Resampling.BICUBIC), float)
         assert np.abs(np.asarray(after, float) - smooth).mean() > 0.2
         record = json.loads((prints.parent / "out" / name).with_suffix(".json").read_text())
