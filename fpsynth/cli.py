@@ -292,7 +292,10 @@ def edit(
 )
 def train(
     stage: Annotated[
-        str, typer.Argument(help="bank, autoencoder, denoiser, adapters, finisher, embedding, reader or adapt")
+        str,
+        typer.Argument(
+            help="bank, autoencoder, denoiser, adapters, finisher, embedding, upscaler, extractor, reader or adapt"
+        ),
     ],
     recipe: RecipePath,
     data: Annotated[Path | None, typer.Option("--data", help="adapt: the prints to learn from")] = None,

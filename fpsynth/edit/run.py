@@ -54,14 +54,14 @@ def edit(order: Order, console: Console) -> bool:
     loaded = _recipe(order)
     with alone(order.out):
         desk: Desk[Any] = Enlarger(order, loaded.recipe.seed) if order.verb == UPSCALE else Studio(order, loaded)
-        todo = [path for path in paths if not desk.ledger.done(path)]
+        waiting = [path for path in paths if not desk.ledger.done(path)]
         faults: dict[str, str] = {}
-        with console.progress(len(todo), "images") as progress:
-            for batch in _batches(desk, todo, faults):
+        with console.progress(len(waiting), "images") as progress:
+            for batch in _batches(desk, waiting, faults):
                 desk.draw(batch)
                 progress.tick(len(batch))
-    made = len(todo) - len(faults)
-    facts = {"out": str(order.out), "edited": made, "kept": len(paths) - len(todo), "failed": len(faults)}
+    made = len(waiting) - len(faults)
+    facts = {"out": str(order.out), "edited": made, "kept": len(paths) - len(waiting), "failed": len(faults)}
     console.result(facts, Table(str(order.out), [(name, str(value)) for name, value in facts.items()]), str(order.out))
     for name, fault in faults.items():
         console.error(f"{name}: {fault}")
@@ -106,14 +106,14 @@ def _recipe(order: Order) -> LoadedRecipe:
     return loaded
 
 
-def _batches(desk: Desk[T], todo: Sequence[Path], faults: dict[str, str]) -> Iterator[list[T]]:
+def _batches(desk: Desk[T], waiting: Sequence[Path], faults: dict[str, str]) -> Iterator[list[T]]:
     """Tasks of one size together; what is wrong with the other pictures goes into faults."""
-    for _, alike in groupby(_tasks(desk, todo, faults), key=lambda task: task.picture.image.shape):
+    for _, alike in groupby(_tasks(desk, waiting, faults), key=lambda task: task.picture.image.shape):
         yield from batches(alike, desk.batch)
 
 
-def _tasks(desk: Desk[T], todo: Sequence[Path], faults: dict[str, str]) -> Iterator[T]:
-    for path in todo:
+def _tasks(desk: Desk[T], waiting: Sequence[Path], faults: dict[str, str]) -> Iterator[T]:
+    for path in waiting:
         try:
             yield desk.task(path)
         except UserError as fault:

@@ -1,6 +1,9 @@
 """Training as the command line calls it: the recipes of this project start, and mistakes get one clear line."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +69,16 @@ def test_adapters_start_by_their_recipe(home, trained, tmp_path):
     given = (f"bank={home / 'bank'}", f"model={trained}")
     train("adapters", RECIPES / "train" / "adapters.yaml", (*SMALL, *given), tmp_path)
     load_model(tmp_path / "model", dtype=torch.float32)
+
+
+def test_the_help_of_train_names_every_stage():
+    said = subprocess.run(
+        [sys.executable, "-m", "fpsynth", "train", "--help"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+    ).stdout
+    assert [stage for stage in STAGES if stage not in said] == []
 
 
 def test_the_bank_of_the_recipe_is_the_one_that_the_other_recipes_look_for():
