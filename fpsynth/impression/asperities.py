@@ -18,17 +18,17 @@ from fpsynth.impression.draws import Draws
 from fpsynth.impression.fields import grain, mottle
 from fpsynth.impression.grained import flow, grained
 
-ASPERITY, CLUSTER, LUMP = 1.0, 3.0, 6.5
-"""Sizes in pixels at 500 ppi of the asperities, of their clusters, and of the unevenness along a ridge."""
+ASPERITY, LUMP = 1.0, 6.5
+"""Sizes in pixels at 500 ppi of the asperities, and of the unevenness along a ridge."""
 BREAK, BRIDGE = (1.7, 3.2), (7.0, 1.5)
 """Sizes in pixels at 500 ppi, along and across the flow, of what breaks a ridge and of what closes a valley."""
-SHARES = (0.64, 0.79, 0.44, 0.55)
-"""Deviations of asperities, of what follows the flow, of clusters and of unevenness; fitted to real sets."""
+SHARES = (1.02, 0.5, 0.2)
+"""Deviations of asperities, of what follows the flow and of unevenness; fitted to real sets."""
 SKEW = 0.8
 """Of the breaks: they are gaps, narrow and deep, between dashes of nearly full height (lognormal, this wide)."""
 MOISTENS = 1.4
 """How fast bridges replace breaks as load grows: breaks alone at -.5 / MOISTENS, bridges alone at +.5 / MOISTENS."""
-PATCH, PATCHY = 38.0, 0.6
+PATCH, PATCHY = 38.0, 0.45
 """Size in pixels at 500 ppi of patches of one roughness; the deviation of its logarithm between them in usual skin."""
 
 
@@ -60,7 +60,7 @@ def asperities(draws: Sequence[Draws], skin: Skin) -> Tensor:
 
 
 def _drawn(rngs: Sequence[np.random.Generator], skin: Skin) -> Tensor:
-    """Fine asperities, breaks or bridges as the load has it, clusters, and the unevenness along a ridge, in patches."""
+    """Fine asperities, breaks or bridges as the load has it, and the unevenness along a ridge, in patches."""
     ridges, unit, chance = skin.ridges, skin.ppi / 500, Chance.of(rngs, skin.ridges.device)
     near, wet = flow(ridges), (0.5 + MOISTENS * skin.load).clamp(0, 1)
     breaks, bridges = (grained(chance, near, ridges, along * unit, across * unit) for along, across in (BREAK, BRIDGE))
@@ -68,8 +68,7 @@ def _drawn(rngs: Sequence[np.random.Generator], skin: Skin) -> Tensor:
     dashes = torch.where(dashes > 0, dashes * (0.6 + 0.6 * ridges).clamp(0, 1), dashes)  # valleys are not raised
     followed = (1 - wet).sqrt() * dashes + wet.sqrt() * bridges
     fine = grain(chance, ridges, ASPERITY * unit)
-    clusters, uneven = (mottle(chance, ridges, size * unit) for size in (CLUSTER, LUMP))
-    together = SHARES[0] * fine + SHARES[1] * followed + SHARES[2] * clusters + SHARES[3] * uneven
+    together = SHARES[0] * fine + SHARES[1] * followed + SHARES[2] * mottle(chance, ridges, LUMP * unit)
     return _patches(mottle(chance, ridges, PATCH * unit), skin.roughness) * together
 
 

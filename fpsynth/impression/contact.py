@@ -17,6 +17,8 @@ RAGGED_MM = 0.16
 SOFT_MM = 0.05
 CREASE_MM = 12.2
 """From the pad's middle down to the flexion crease."""
+PHALANX_MM = 2.2
+"""Half height of what touches below the crease."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ def depth_field(draws: Draws, outline: Outline, points: Array, crease_mm: float,
     """
     depth = outline.depth(points)
     if outline.phalanx > 0:
-        below = np.minimum(points[..., 1] - crease_mm - 0.8, outline.phalanx - np.abs(points[..., 0]))
-        depth = np.maximum(depth, np.clip(below, -REACH_MM, REACH_MM))
+        below = Outline(outline.phalanx, PHALANX_MM, 0.0, (2.6, 2.6))
+        depth = np.maximum(depth, below.depth(points - (0, crease_mm + 0.8 + PHALANX_MM)))
     rows, cols = depth.shape
     uneven = 0.16 * draws.field(rows, cols, 5.0 / step_mm) + 0.11 * draws.field(rows, cols, 1.2 / step_mm)
     gaps = draws.field(rows, cols, 4.5 / step_mm)

@@ -80,7 +80,7 @@ def wear_field(draws: Draws, quality: str, shape: tuple[int, int], step_mm: floa
     worn = CONDITIONS[quality].worn
     if worn == 0:
         return np.zeros(shape)
-    wear: Array = depth / (1 + np.exp(-(patches - _upper_quantile(worn)) / 0.12))
+    wear: Array = depth / (1 + np.exp(-(patches - _upper_quantile(worn)) / 0.3))
     return wear
 
 

@@ -24,10 +24,13 @@ RANGES: Ranges = {
     "columns": (1.5, 4),
     "sides": (8, 30),
     "shade": (3, 9),
-    "droplets": (0.3, 2.5),
+    "droplets": (0.5, 5),
     "valley": (0.1, 0.28),
-    "grain": (0.15, 0.4),
+    "grain": (0.18, 0.45),
 }
+
+HALO = 26.0
+"""Pixels over which droplets thin out around the contact."""
 
 
 def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
@@ -36,11 +39,11 @@ def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
     near = broad_blur(touch.contact, 14)
     wet = _droplets(touch, near, devices.values("droplets"), chance)
     skin = blur(touch.area, devices.values("blur")) * (1 - p["grain"] * grain(chance, near, 0.8).clamp(0, 2))
-    skin = (skin + (1 - skin) * 0.6 * wet).clamp(0, 1)
+    skin = (skin + (1 - skin) * 0.8 * wet).clamp(0, 1)
     back = field_pattern(touch.area, devices)
     haze = p["valley"] * near * (0.7 + touch.load).clamp(0.2, 1.6)
     grey = back - (back - p["dark"]) * (skin + (1 - skin) * haze.clamp(0, 0.7))
-    return grey + p["noise"] * (1 - 0.65 * skin) * white(chance, grey)
+    return grey + p["noise"] * (1 - 0.4 * skin) * white(chance, grey)
 
 
 def field_pattern(like: Tensor, devices: Devices) -> Tensor:
@@ -58,8 +61,8 @@ def _droplets(touch: Touch, near: Tensor, amounts: list[float], chance: Chance) 
     """Sweat in [0, 1] left just outside the contact, and between ridges where the load is high."""
     counts = [int(0.0035 * amount * near[0].numel()) for amount in amounts]
     spots = specks(chance, near, counts, 0.75).clamp(0, 1)
-    rim = (4 * near * (1 - near)).clamp(0, 1) * (1 - touch.contact)
-    where = 0.8 * rim**2 + touch.contact * (0.15 + 1.5 * touch.load).clamp(0, 1)
+    halo = broad_blur(touch.contact, HALO) * (1 - touch.contact)
+    where = (2.2 * halo).clamp(0, 1) ** 1.5 + touch.contact * (0.15 + 1.5 * touch.load).clamp(0, 1)
     return spots * where * (0.6 + 0.6 * mottle(chance, near, 40)).clamp(0, 1.3)
 
 

@@ -17,7 +17,7 @@ RANGES: Ranges = {
     "gain": (4.5, 9),
     "bias": (-0.12, 0.14),
     "detail": (0.8, 1.4),
-    "rough": (0.21, 0.52),
+    "rough": (0.16, 0.42),
     "back": (246, 262),
     "lamp": (0, 9),
     "dark": (0, 70),
@@ -28,6 +28,9 @@ RANGES: Ranges = {
     "comb": (-2, 3.4),
     "dust": (0, 24),
 }
+
+DOTTED = 1.2
+"""How much darker ridges are where asperities press, per unit of the ridges' height."""
 
 
 def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
@@ -42,7 +45,8 @@ def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
 
 def _absorbed(touch: Touch, density: Tensor, uneven: Tensor, chance: Chance) -> Tensor:
     """Share of the light that is lost: the area touched, times how closely it touches."""
-    close = density + 0.45 * touch.load + 0.1 * touch.height.clamp_min(0) + uneven * mottle(chance, touch.area, 24)
+    close = density + 0.45 * touch.load + 0.1 * touch.height.clamp_min(0) + DOTTED * touch.uneven
+    close = close + uneven * mottle(chance, touch.area, 24)
     return touch.area * close.clamp(0.3, 1)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fpsynth.impression.chance import Chance
-from fpsynth.impression.fields import blur, broad_blur, grain, line_noise, mottle, white
+from fpsynth.impression.fields import blur, broad_blur, grain, line_noise, mottle, resize, white
 from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
@@ -27,7 +27,7 @@ RANGES: Ranges = {
     "sides": (80, 240),
     "detail": (1.2, 2.4),
     "blur": (0.5, 0.8),
-    "noise": (1, 3.5),
+    "noise": (0.6, 2.6),
     "weave": (2, 6),
     "streaks": (0, 14),
     "jitter": (-0.4, 0.9),
@@ -70,10 +70,10 @@ def _halo(contact: Tensor, tip: Tensor, sides: Tensor) -> Tensor:
 
 
 def _weave(like: Tensor, chance: Chance) -> Tensor:
-    """Noise of the cells down the columns and of the read-out along the rows, both in short runs."""
-    down = grain(chance, like[:, ::6], 0.6).repeat_interleave(6, 1)[:, : like.shape[1]]
+    """Noise of the cells, long runs down the columns, and of the read-out, short runs along the rows."""
+    down = 1.2 * resize(white(chance, like[:, ::24]), *like.shape[1:])
     along = grain(chance, like[:, :, ::6], 0.6).repeat_interleave(6, 2)[:, :, : like.shape[2]]
-    return 0.8 * down + 0.6 * along
+    return down + 0.2 * along
 
 
 def _streaks(like: Tensor, strength: Tensor, chance: Chance) -> Tensor:

@@ -24,7 +24,7 @@ from fpsynth.impression.asperities import load_of
 
 STIFF = 1.9
 """How many times rougher skin acts per unit of missing load."""
-WORN = 0.55
+WORN = 0.3
 """Roughness that wear brings."""
 USUAL: Final[Mapping[str, float]] = {"gain": 3.0, "bias": 0.03, "rough": 0.3, "detail": 1.1}
 """Parameters of a surface in the middle of the sensors that are touched."""
@@ -37,12 +37,14 @@ class Touch:
     area     [0, 1], the share of a pixel that touches
     load     about [-1, 1], pressure and moisture together; 0 is usual
     height   ridge height, about [-1, 1], with detail
+    uneven   what asperities add to the height
     contact  [0, 1], the contact's outline
     """
 
     area: Tensor
     load: Tensor
     height: Tensor
+    uneven: Tensor
     contact: Tensor
 
 
@@ -52,10 +54,10 @@ def touch(impressions: Sequence[Impression], parameters: Mapping[str, Tensor | f
     Parameters: gain (sharpness), bias (of the load), rough (of the skin), detail (how much of pores and edges shows).
     """
     rows = [(i.ridges, i.detail, i.contact, i.pressure, i.moisture, i.wear, i.asperities) for i in impressions]
-    ridges, detail, contact, pressure, moisture, wear, uneven = (torch.stack(p) for p in zip(*rows, strict=True))
+    ridges, detail, contact, pressure, moisture, wear, rises = (torch.stack(p) for p in zip(*rows, strict=True))
     roughness = column([i.roughness for i in impressions], ridges.device)
     load = load_of(pressure, moisture) + parameters["bias"]
     height = (1 - 0.5 * wear) * ridges + parameters["detail"] * detail
-    rough = roughness * parameters["rough"] * (1 + STIFF * (-load).clamp_min(0)) + WORN * wear
-    raised = height + rough * uneven + 0.9 * load
-    return Touch(contact * torch.sigmoid(parameters["gain"] * raised), load, height, contact)
+    uneven = (roughness * parameters["rough"] * (1 + STIFF * (-load).clamp_min(0)) + WORN * wear) * rises
+    raised = height + uneven + 0.9 * load
+    return Touch(contact * torch.sigmoid(parameters["gain"] * raised), load, height, uneven, contact)
