@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fpsynth.errors import DamagedFile
+from fpsynth.errors import DamagedFile, UserError
 from fpsynth.vocabulary import SAMPLERS
 
 LARGEST = 1 << 20
@@ -53,6 +53,12 @@ def default_model() -> Path:
 def students(folder: Path) -> list[str]:
     """The names of a model's students."""
     return sorted(p.name for p in (folder / "students").glob("*") if p.is_dir())
+
+
+def check_student(folder: Path, name: str) -> None:
+    """Raise UserError where a model has no student of this name."""
+    if name not in (known := students(folder)):
+        raise UserError(f"{folder} has no student {name!r}; it has: {', '.join(known) or 'none'}")
 
 
 def student_folder(folder: Path, name: str) -> Path:

@@ -17,7 +17,7 @@ from fpsynth.diffusion.denoiser import BACKBONES, Denoiser
 from fpsynth.diffusion.finisher import Finisher, load_finisher, save_finisher
 from fpsynth.diffusion.schedule import Schedule, load_schedule
 from fpsynth.errors import DamagedFile, UserError
-from fpsynth.model_folder import INDEX, Knows, knows, student_folder, students, write_knows
+from fpsynth.model_folder import INDEX, Knows, check_student, knows, write_knows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +51,8 @@ def load_model(
     be read.
     """
     check_bundle(folder)
-    if student is not None and not student_folder(folder, student).is_dir():
-        raise UserError(f"{folder} has no student {student!r}; it has: {', '.join(students(folder)) or 'none'}")
+    if student is not None:
+        check_student(folder, student)
     be_quiet()
     try:
         return _load(folder, device, student, dtype or natural_dtype(device))

@@ -14,7 +14,7 @@ from fpsynth.diffusion.codec import check_codec
 from fpsynth.diffusion.model import be_quiet
 from fpsynth.errors import UserError
 from fpsynth.files import alone
-from fpsynth.model_folder import default_model
+from fpsynth.model_folder import check_student, default_model
 from fpsynth.recipe.bundled import find_recipe
 from fpsynth.recipe.document import Document, read_document
 from fpsynth.recipe.validate import validate
@@ -148,6 +148,8 @@ def distill(order: Order, console: Console) -> None:
     device, model = choose_device(order.device), settings.model or default_model()
     _check_loop(settings, device)
     check_bundle(model)
+    if settings.teacher:
+        check_student(model, settings.teacher)
     out = order.folder
     with alone(out):
         run_distill(settings, model, _prepare(settings, settings.bank, out, console), out, device, console)

@@ -19,7 +19,7 @@ def job(bank, model):
     settings = DistillSettings(model=model, name="quick", crops=CROPS, loop=loop(9), method="adversarial", rank=2)
     loaded = load_model(model, "cpu", dtype=torch.float32)
     lessons = lessons_for(loaded, settings, bank, "cpu", QUIET.note)
-    student, teacher = pair(loaded, settings, "cpu")
+    student, teacher = pair(loaded, settings, "cpu", loaded)
     teaching = settings.how.begin(space_of(loaded, lessons))
     return DistillJob(student, teacher, lessons, timing_of(settings, loaded.schedule), teaching, loaded.codec), teaching
 

@@ -8,9 +8,11 @@ from diffusers import DDPMScheduler, TCDScheduler
 from torch import nn
 
 from fpsynth.diffusion.schedule import stratified_times, tangent_schedule
+from fpsynth.training.distill.flash import FlashSettings, clustered, walked
 from fpsynth.training.distill.lcm import Lcm
-from fpsynth.training.distill.method import Lesson, pseudo_huber, teacher_times
+from fpsynth.training.distill.method import Lesson, Space, pseudo_huber, teacher_times
 from fpsynth.training.distill.phased import Phased, phase_edge
+from fpsynth.training.distill.segment import Segment, phase_start
 from fpsynth.training.distill.trajectory import Trajectory
 
 DIFFUSION = tangent_schedule("v_prediction")
@@ -40,15 +42,19 @@ class Corrected(nn.Module):
         return exact(z, t, control) + self.net(torch.cat([z, a, s, exact(z, t, control)], 1))
 
 
-METHODS = {"phased": Phased(0.01), "trajectory": Trajectory(0.01, 1), "lcm": Lcm(0.01)}
+METHODS = {"phased": Phased(0.01), "trajectory": Trajectory(0.01, 1), "lcm": Lcm(0.01), "segment": Segment(0.01, 1)}
 
 
-def loss(method, student, teacher, x0, noise, t, control=lambda z, t: None):
-    lesson = Lesson(
+def lesson(student, teacher, x0, noise, t, control=lambda z, t: None, **more):
+    planes, words = torch.zeros(len(x0), 3, *x0.shape[2:]), torch.zeros(len(x0), 8)
+    return Lesson(
         student=student, teacher=teacher, control=control, schedule=DIFFUSION, stride=20, starts=STARTS,
-        x0=x0, noise=noise, t=t, sampled=None, picture=None, planes=None, words=None,
+        x0=x0, noise=noise, t=t, sampled=None, picture=lambda z: z, planes=planes, words=words, **more,
     )  # fmt: skip
-    return METHODS[method].loss(lesson)
+
+
+def loss(method, *material):
+    return METHODS[method].loss(lesson(*material))
 
 
 def run_ddim(velocity, z, times):
@@ -110,6 +116,7 @@ def test_an_exact_teacher_is_a_fixed_point():
     t = teacher_times(1000, 20)
     assert float(loss("phased", teacher, teacher, x0, noise, t)) < 1e-5
     assert float(loss("trajectory", teacher, teacher, x0, noise, t)) < 1e-5
+    assert float(loss("segment", teacher, teacher, x0, noise, t)) < 1e-5
     assert float(loss("lcm", teacher, teacher, x0, noise, t)) < 1e-4
 
 
@@ -165,7 +172,7 @@ def _along(z, times):
     return z
 
 
-@pytest.mark.parametrize(("method", "share"), [("phased", 0.6), ("trajectory", 0.8), ("lcm", 0.6)])
+@pytest.mark.parametrize(("method", "share"), [("phased", 0.6), ("trajectory", 0.8), ("segment", 0.6), ("lcm", 0.6)])
 def test_student_jumps_where_the_teacher_crawls(method, share):
     """4 student steps go where 50 teacher steps go. lcm: so does one student step from t = 299."""
     student = Corrected()
@@ -193,3 +200,34 @@ def test_student_jumps_where_the_teacher_crawls(method, share):
         before = (run_ddim(exact, start, few) - truth).abs().mean()
         after = (run_ddim(student, start, few) - truth).abs().mean()
     assert after < share * before
+
+
+def test_a_segment_begins_where_the_student_is_sampled():
+    t = torch.tensor([999, 979, 760, 759, 259, 19])
+    assert phase_start(t, STARTS).tolist() == [999, 999, 999, 759, 259, 259]
+
+
+@pytest.mark.parametrize(("weights", "most"), [((0.5, 0.5, 0, 0), [999, 759]), ((0, 0, 0.5, 0.5), [499, 259])])
+def test_times_cluster_around_those_that_count_in_the_stage(weights, most):
+    """As often as they are to, within a third of the way to the next."""
+    times = clustered(torch.arange(1000), STARTS, 1000, weights)
+    near = (times[:, None] - torch.tensor(most)).abs().min(1).values
+    assert int(times.min()) >= 0
+    assert int(times.max()) <= 999
+    assert float((near < 85).double().mean()) > 0.75
+    assert [float(((times - one).abs() < 125).double().mean()) for one in most] == pytest.approx([0.5, 0.5], abs=0.06)
+
+
+def test_flash_asks_for_the_clean_image_at_the_end_of_the_teacher_s_way():
+    """In one step, where all data are one point; a student that is wrong pays."""
+    teacher, flash = towards(0.7), FlashSettings().begin(Space(1, 3, 8))
+    x0, noise, t = torch.full((8, 1, 32, 32), 0.7), torch.randn(8, 1, 32, 32), torch.arange(124, 1000, 125)
+
+    def paid(student, done):
+        return float(flash.loss(lesson(student, teacher, x0, noise, t, done=done)).detach())
+
+    clean = walked(lesson(teacher, teacher, x0, noise, t), DIFFUSION.noisy(x0, noise, t), t, 4)
+    assert torch.allclose(clean, x0, atol=0.01)
+    assert paid(teacher, 0.0) < 1e-3
+    assert paid(lambda z, t, c: teacher(z, t, c) + 1, 0.0) > 0.1
+    assert paid(teacher, 0.9) > paid(teacher, 0.0) + 0.05, "the critic has its say later on"

@@ -52,7 +52,7 @@ def test_the_recipes_make_a_model_that_can_be_bundled(trained):
     assert max(ours) <= 15e6
 
 
-HUBER = {"adversarial": 0.03, "lcm": 0.01, "phased": 0.01, "trajectory": 0.03}
+HUBER = {"adversarial": 0.03, "flash": 0.03, "lcm": 0.01, "phased": 0.01, "segment": 0.03, "trajectory": 0.03}
 
 
 @pytest.mark.parametrize("recipe", sorted((RECIPES / "distill").glob("*.yaml")), ids=lambda path: path.stem)
@@ -119,9 +119,10 @@ def test_mistakes_get_one_line_and_leave_nothing(tmp_path, stage, recipe, change
     ("change", "told"),
     [
         ("model=nowhere", "nowhere: no model here"),
-        ("method=magic", "method: wants `kind`, one of phased, trajectory, lcm"),
+        ("method=magic", "method: wants `kind`, one of phased, trajectory, segment, lcm"),
         ("method={kind: phased, hubris: 1}", "method.hubris: unknown key"),
         ("name=../up", "name: "),
+        ("teacher=nobody", "has no student 'nobody'; it has: default"),
         ("loop.precision=fp16", "fp16 needs a CUDA device"),
     ],
 )

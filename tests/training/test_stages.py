@@ -152,7 +152,7 @@ def test_a_teacher_that_misses_the_student_s_times_is_refused(home, bank, model,
 def test_a_guided_teacher_answers_as_cfg_scale_samples(bank, model):
     loaded, settings = load_model(model, "cpu", dtype=torch.float32), distill_of(model, loop(1), guidance=2.0)
     lessons = lessons_for(loaded, settings, bank, "cpu", QUIET.note)
-    timing, (student, teacher) = timing_of(settings, loaded.schedule), pair(loaded, settings, "cpu")
+    timing, (student, teacher) = timing_of(settings, loaded.schedule), pair(loaded, settings, "cpu", loaded)
     teaching = settings.how.begin(space_of(loaded, lessons))
     batch, noise, _ = lessons.draw(0)
     answers = {}

@@ -38,8 +38,9 @@ class DistillSettings(BaseModel):
 
     bank: Path | BankSettings = Field(default_factory=BankSettings)
     model: Path | None = Field(default=None, description="the teacher; null: the bundled model")
+    teacher: str | None = Field(default=None, description="the model's student to learn from; null: the model itself")
     start: Path | None = Field(
-        default=None, description="the folder of a student to begin with (students/NAME of a model); null: the teacher"
+        default=None, description="the folder of a student to begin with (students/NAME of a model); null: the model"
     )
     name: str = Field(default="default", pattern=r"^[A-Za-z0-9_-]+$")
     method: Annotated[SerializeAsAny[BaseModel], kind_of(lambda: METHODS)] = PhasedSettings()
@@ -72,9 +73,11 @@ class DistillJob:
         codec: Codec,
         preview: Preview | None = None,
         guidance: float = 1.0,
+        length: int = 1,
     ) -> None:
-        """timing: the times at which the student will be sampled, and the teacher's stride; guidance: the teacher's."""
-        self._guidance, self._codec = guidance, codec
+        """timing: the times at which the student will be sampled, and the teacher's stride; guidance: the teacher's;
+        length: of the run, in steps."""
+        self._guidance, self._codec, self._length = guidance, codec, length
         self._student, self._teacher, self._lessons = student, teacher, lessons
         self._starts, self._stride = timing
         self._teaching, self._preview = teaching, preview
@@ -108,6 +111,7 @@ class DistillJob:
             picture=self._codec.sketch,
             planes=told.planes,
             words=told.text.mean(1),
+            done=step / self._length,
         )
 
     def _taught(self, told: Told, blank: Told, z: Tensor, t: Tensor, control: Any) -> Tensor:
@@ -143,10 +147,12 @@ def run_distill(
     model = load_model(model_path, "cpu", dtype=torch.float32)
     timing = timing_of(settings, model.schedule)
     lessons = lessons_for(model, settings, bank, device, console.note)
-    student, teacher = pair(model, settings, device)
+    taught_by = load_model(model_path, "cpu", settings.teacher, torch.float32) if settings.teacher else model
+    student, teacher = pair(model, settings, device, taught_by)
     preview = Preview(lessons, model.codec, settings.how.sampler, settings.steps)
     teaching = settings.how.begin(space_of(model, lessons))
-    job = DistillJob(student, teacher, lessons, timing, teaching, model.codec, preview, settings.guidance)
+    length = settings.loop.steps
+    job = DistillJob(student, teacher, lessons, timing, teaching, model.codec, preview, settings.guidance, length)
     fit(job, settings.loop, out, device, console)
     shutil.copytree(model_path, out / "model", dirs_exist_ok=True)
     write_student(student_folder(out / "model", settings.name), settings, student, model.schedule)
@@ -173,14 +179,15 @@ def space_of(model: Model, lessons: Lessons) -> Space:
     return Space(model.codec.channels, told.planes.shape[1], told.text.shape[-1])
 
 
-def pair(model: Model, settings: DistillSettings, device: str) -> tuple[Denoiser, Denoiser]:
+def pair(model: Model, settings: DistillSettings, device: str, taught_by: Model) -> tuple[Denoiser, Denoiser]:
     """Student and teacher: the teacher frozen, in the run's number format; the student for the loop to place."""
-    place, teacher = choose_place(settings.loop.precision, device), model.denoiser
-    for part in teacher.parts.values():
-        part.requires_grad_(False)
-    student = teacher.student(settings.rank, settings.loop.seed, settings.start)
+    place, teacher = choose_place(settings.loop.precision, device), taught_by.denoiser
+    for denoiser in (model.denoiser, teacher):
+        for part in denoiser.parts.values():
+            part.requires_grad_(False)
+    student = model.denoiser.student(settings.rank, settings.loop.seed, settings.start)
     fast_group_norm(student.parts["network"])
-    for part in teacher.parts.values():
+    for part in (*model.denoiser.parts.values(), *teacher.parts.values()):
         freeze(part, place)
     return student, teacher
 

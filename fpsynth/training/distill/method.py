@@ -41,6 +41,7 @@ class Lesson:
     t                 (B,) times, of teacher_times
     picture           latents -> pixels (B, 1, H, W) in about [-1, 1]; gradients flow
     planes, words     what both are told: (B, P, H, W), and (B, width) the mean of the words as they are encoded
+    done              share of the run that is done
     """
 
     student: Output
@@ -56,6 +57,7 @@ class Lesson:
     picture: Callable[[Tensor], Tensor]
     planes: Tensor
     words: Tensor
+    done: float = 0.0
 
 
 class Teaching(Protocol):
