@@ -7,7 +7,7 @@ critic's eye has decided what comes out (fpsynth.training.finisher).
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ FOLDER, WEIGHTS, CONFIG = "finisher", "diffusion_pytorch_model.safetensors", "co
 WIDTHS = (16, 32, 64, 64)
 WIDEST = 1024
 """Nothing in a config that is read may be more."""
+RUN = 25
+"""Pixels of a column, odd, over which its noise is averaged."""
 SLOW, SLOWLY = 32, 0.3
 """Of a change that is slower than so many pixels only this share is made. Left free, training spends its time on swings
 of the tone; without any of it a print whose valleys were drawn too dark could not be mended."""
@@ -34,11 +36,12 @@ of the tone; without any of it a print whose valleys were drawn too dark could n
 @dataclass(frozen=True)
 class Shape:
     """planes: number of control planes; code: width of what words and style come to; widths: channels at 1, 1/2, 1/4
-    ... of the pixels."""
+    ... of the pixels; columns: whether it is shown the noise's columns."""
 
     planes: int
     code: int
     widths: tuple[int, ...] = WIDTHS
+    columns: bool = False
 
 
 class Block(nn.Module):
@@ -60,13 +63,14 @@ class Block(nn.Module):
 
 
 class Finisher(nn.Module):
-    """A small U-Net on pixels, which begins by changing nothing. No norms: a pixel depends on what is near it alone."""
+    """A small U-Net on pixels, which begins by changing nothing. No norms: a pixel depends on what is near it, and
+    on the noise's columns, alone."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
         widths, code = shape.widths, shape.code
-        self.into = nn.Conv2d(2 + shape.planes, widths[0], 3, 1, 1)
+        self.into = nn.Conv2d(2 + shape.planes + 2 * shape.columns, widths[0], 3, 1, 1)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
         self.before = nn.ModuleList(Block(width, code) for width in widths)
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
@@ -79,7 +83,8 @@ class Finisher(nn.Module):
         """picture (B, 1, H, W) float32, cut off at -1 and 1, planes (B, P, H, W) in [0, 1], noise (B, 1, H, W) standard
         normal, code (B, C) -> as picture. Sides must be multiples of 8 with the usual widths."""
         dtype, picture = self.into.weight.dtype, picture.clamp(-1, 1)
-        x, code = self.into(torch.cat([picture, planes, noise], 1).to(dtype)), code.to(dtype)
+        seen = [picture, planes, noise, *(columns_of(noise) if self.shape.columns else ())]
+        x, code = self.into(torch.cat(seen, 1).to(dtype)), code.to(dtype)
         skips: list[Tensor] = []
         for level, block in enumerate(self.before):
             x = block(x if level == 0 else self.down[level - 1](x), code)
@@ -89,6 +94,13 @@ class Finisher(nn.Module):
             x = block(skips.pop() + F.interpolate(join(x), scale_factor=2.0, mode="bilinear"), code)
         change: Tensor = self.out(F.silu(x)).float()
         return picture + change - (1 - SLOWLY) * slow(change)
+
+
+def columns_of(noise: Tensor) -> tuple[Tensor, Tensor]:
+    """White noise (B, 1, H, W) averaged along its columns, over RUN pixels and over all, of about unit variance again:
+    many sensors read a column at a time, by cells of its own, which no convolution could draw from white noise."""
+    run = F.avg_pool2d(noise, (RUN, 1), 1, (RUN // 2, 0), count_include_pad=False) * RUN**0.5
+    return run, (noise.mean(2, keepdim=True) * noise.shape[2] ** 0.5).expand_as(noise)
 
 
 def slow(picture: Tensor) -> Tensor:
@@ -111,7 +123,7 @@ def save_network(home: Path, finisher: Finisher) -> None:
     """Write it in fp16 into a folder of its own."""
     home.mkdir(parents=True, exist_ok=True)
     shape = finisher.shape
-    config = {"_class_name": "Finisher", "planes": shape.planes, "code": shape.code, "widths": list(shape.widths)}
+    config = {"_class_name": "Finisher", **asdict(shape)}
     (home / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     save_file({key: value.half().contiguous() for key, value in finisher.state_dict().items()}, home / WEIGHTS)
 
@@ -126,7 +138,8 @@ def load_network(home: Path, device: str, dtype: torch.dtype) -> Finisher:
     """The finisher in a folder. Raises DamagedFile for one that cannot be read."""
     config = read_json(home / CONFIG)
     try:
-        shape = Shape(int(config["planes"]), int(config["code"]), tuple(map(int, config["widths"])))
+        widths, columns = tuple(map(int, config["widths"])), bool(config.get("columns", False))
+        shape = Shape(int(config["planes"]), int(config["code"]), widths, columns)
         if max(shape.planes, shape.code, len(shape.widths), *shape.widths) > WIDEST:
             raise ValueError(f"wider than {WIDEST}")
         finisher = Finisher(shape)

@@ -7,7 +7,17 @@ import pytest
 import torch
 
 from fpsynth.conditioning.conditions import Conditions
-from fpsynth.diffusion.finisher import FOLDER, SLOWLY, WEIGHTS, Finisher, Shape, code_of, load_finisher, save_finisher
+from fpsynth.diffusion.finisher import (
+    FOLDER,
+    SLOWLY,
+    WEIGHTS,
+    Finisher,
+    Shape,
+    code_of,
+    columns_of,
+    load_finisher,
+    save_finisher,
+)
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import finished
 from fpsynth.errors import DamagedFile
@@ -142,3 +152,23 @@ def test_shades_are_changed_slowly():
     finisher, (picture, planes, noise, code) = Finisher(SHAPE), material(1, 128)
     finisher.out.bias.fill_(1.0)
     assert torch.allclose(finisher(picture, planes, noise, code) - picture, torch.tensor(SLOWLY), atol=1e-6)
+
+
+def test_columns_of_white_noise_are_noise_of_their_own():
+    """Of unit variance, alike down a column and not across."""
+    noise = torch.randn(4, 1, 256, 256, generator=torch.Generator().manual_seed(0))
+    run, whole = columns_of(noise)
+    assert [float(x.std()) for x in (run, whole)] == pytest.approx([1, 1], abs=0.1)
+    assert torch.equal(whole[..., :1, :], whole[..., -1:, :])
+    assert float((run[..., 8:, :] * run[..., :-8, :]).mean()) > 0.6
+    assert abs(float((run[..., 8:] * run[..., :-8]).mean())) < 0.05
+
+
+@torch.no_grad()
+def test_a_finisher_that_sees_columns_is_kept_as_such(tmp_path):
+    shape = replace(SHAPE, columns=True)
+    save_finisher(tmp_path, taught(shape))
+    loaded, shown = load_finisher(tmp_path, "cpu", torch.float32), material(shape=shape)
+    assert loaded.shape == shape
+    assert torch.allclose(loaded(*shown), taught(shape)(*shown), atol=1e-2)
+    assert not torch.allclose(loaded(*shown), taught()(*shown), atol=1e-2)

@@ -9,6 +9,7 @@ import torch
 from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
 from fpsynth.model_folder import default_model
+from fpsynth.reader.bundled import default_reader
 from fpsynth.reader.reader import load_reader
 from fpsynth.training.data import Bank, Labels, add_images, to_signed
 from fpsynth.training.reader import ReaderSettings, run_reader
@@ -70,6 +71,15 @@ def test_a_run_that_was_cut_ends_with_the_same_reader(bank, tmp_path):
 def test_the_metrics_say_how_well_each_slot_is_read(home):
     last = json.loads((home / "reader" / "metrics.jsonl").read_text().splitlines()[-1])
     assert 0 <= last["sensor"] <= 1
+
+
+def test_it_goes_on_from_a_reader_of_the_same_words(home, skins, bank, tmp_path):
+    """One more step, hardly any: as good as it was. From one of other words it does not."""
+    start = home / "reader" / "reader"
+    run_reader(settings(loop(1, batch=16, learning_rate=1e-6), start=start), skins, tmp_path, "cpu", QUIET)
+    assert load_reader(tmp_path / "reader").accuracy["skin"] == 1
+    with pytest.raises(UserError, match="reads other words"):
+        run_reader(settings(loop(1), start=default_reader()), bank, tmp_path / "other", "cpu", QUIET)
 
 
 def test_a_bank_of_held_out_images_alone_is_refused(bank, tmp_path):

@@ -205,7 +205,7 @@ def teach(settings: FinisherSettings, base: Path, artist: Artist, out: Path, con
     some = pictures.crops([0], [0], [0], settings.crop)
     planes, code = some.planes.shape[1], some.code.shape[1]
     torch.manual_seed(settings.loop.seed)
-    finisher = Finisher(Shape(planes, code)) if settings.fresh else _own(base)
+    finisher = Finisher(Shape(planes, code, columns=True)) if settings.fresh else _own(base)
     job = FinisherJob(finisher, Trial(Critic(planes, code)), pictures, settings)
     fit(job, settings.loop, out, str(model.denoiser.device), console)
     return finisher

@@ -14,7 +14,7 @@ from fpsynth.diffusion.schedule import stratified_times
 from fpsynth.errors import UserError
 from fpsynth.model_folder import default_model
 from fpsynth.reader.network import ReaderNetwork
-from fpsynth.reader.reader import Reader, save_reader
+from fpsynth.reader.reader import Reader, load_reader, save_reader
 from fpsynth.training.data import Bank, to_signed
 from fpsynth.training.loop import Learner, fast_group_norm, fit, step_generator
 from fpsynth.training.reader.lessons import OPEN, Shown, answers, draw_images, noisy, vocabulary
@@ -84,7 +84,7 @@ def run_reader(settings: ReaderSettings, bank: Bank, out: Path, device: str, con
     taught = bank.labels[: len(bank) - settings.held_out]
     words = vocabulary(taught)
     torch.manual_seed(settings.loop.seed)
-    network = ReaderNetwork(words)
+    network = ReaderNetwork(words) if settings.start is None else _begun(settings.start, words)
     fast_group_norm(network)
     fit(ReaderJob(network, words, bank, model, settings), settings.loop, out, device, console)
     counts = count_reading(network, words, bank, settings.held_out)
@@ -100,6 +100,14 @@ def run_reader(settings: ReaderSettings, bank: Bank, out: Path, device: str, con
     )
     save_reader(out / "reader", reader)
     console.note(f"reader: {out / 'reader'}; " + ", ".join(f"{s} {100 * a:.0f} %" for s, a in reader.accuracy.items()))
+
+
+def _begun(folder: Path, words: Mapping[str, Sequence[str]]) -> ReaderNetwork:
+    """A trained network, free to learn. Raises UserError for one of other words."""
+    reader = load_reader(folder)
+    if reader.words != words:
+        raise UserError(f"start: {folder} reads other words than the bank's")
+    return reader.network.train().requires_grad_(True)
 
 
 def _counted(numbers: Mapping[str, Tensor], words: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:

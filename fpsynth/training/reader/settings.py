@@ -19,6 +19,7 @@ class ReaderSettings(BaseModel):
     stage: Literal["reader"]
     bank: Path | BankSettings = Field(default_factory=BankSettings)
     model: Path | None = Field(default=None, description="whose noisy latents it reads; null: the bundled model")
+    start: Path | None = Field(default=None, description="a reader's folder to go on from, of the same words")
     loop: LoopSettings
     sides: tuple[Side, ...] = Field(default=(256, 384, 512), min_length=1, description="of the crops, in pixels")
     noisy: float = Field(default=0.35, ge=0, le=1, description="share of the images that are shown as noisy latents")
