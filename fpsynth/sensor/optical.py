@@ -43,10 +43,10 @@ def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
     return back - (back - p["dark"]) * ink + p["noise"] * ink * white(chance, ink)
 
 
-def _absorbed(touch: Touch, density: Tensor, uneven: Tensor, chance: Chance) -> Tensor:
+def _absorbed(touch: Touch, density: Tensor, mottled: Tensor, chance: Chance) -> Tensor:
     """Share of the light that is lost: the area touched, times how closely it touches."""
     close = density + 0.45 * touch.load + 0.1 * touch.height.clamp_min(0) + DOTTED * touch.uneven
-    close = close + uneven * mottle(chance, touch.area, 24)
+    close = close + mottled * mottle(chance, touch.area, 24)
     return touch.area * close.clamp(0.3, 1)
 
 
