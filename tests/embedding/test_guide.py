@@ -47,8 +47,8 @@ def test_the_gradient_is_the_slope_of_the_cosine(match, strength):
     slope = replace(match, strength=strength)(torch.zeros_like(x0), x0, torch.tensor(300))
     along = slope / slope.norm()
     with torch.no_grad():
-        sides = [float(match._cosines(match.codec.sketch(x0 + by * along))) for by in (0.1, -0.1)]
-    assert float((slope * along).sum()) == pytest.approx(5 * UNIT * strength * (sides[0] - sides[1]), rel=0.1)
+        sides = [float(match._cosines(match.codec.sketch(x0 + by * along))) for by in (0.02, -0.02)]
+    assert float((slope * along).sum()) == pytest.approx(25 * UNIT * strength * (sides[0] - sides[1]), rel=0.1)
 
 
 def test_every_image_of_a_batch_has_its_own_gradient(match):
