@@ -6,8 +6,7 @@ distillation, 2023), as it comes out when the student itself has sampled from no
 4.5), by the critic of fpsynth.training.critic.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -15,10 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFlo
 from torch import Tensor
 
 from fpsynth.diffusion.samplers import make_course, tcd
-from fpsynth.training.critic import Critic, Shown, Trial
+from fpsynth.training.distill.judged import Judged, new_trial
 from fpsynth.training.distill.method import Lesson, Space
 from fpsynth.training.distill.trajectory import Trajectory
-from fpsynth.training.loop import Learner
 
 
 class AdversarialSettings(BaseModel):
@@ -38,39 +36,23 @@ class AdversarialSettings(BaseModel):
 
     def begin(self, space: Space) -> "Adversarial":
         """The method at work."""
-        torch.manual_seed(0)
-        trial = Trial(Critic(space.planes, space.words))
-        return Adversarial(self, Trajectory(self.huber, self.leap), trial)
+        path, judge = Trajectory(self.huber, self.leap), new_trial(space)
+        return Adversarial(settings=self, path=path, trial=judge, penalty=self.penalty, rate=self.rate)
 
 
-@dataclass
-class Adversarial:
+@dataclass(kw_only=True)
+class Adversarial(Judged):
     """See the module."""
 
     settings: AdversarialSettings
     path: Trajectory
-    trial: Trial
-    shown: Shown | None = field(default=None, init=False)
-    """Of the present step: the critic learns from the very pictures that the student was judged by."""
 
     def loss(self, lesson: Lesson) -> Tensor:
         """The path as far as the last phase, and the critic's verdict on what comes out."""
         last = lesson.starts[-2:].to(lesson.t.device)
         before = replace(lesson, t=torch.where(lesson.t > last[-1], lesson.t, last[0]))
-        latents = drawn(lesson, self.settings.cfg_scale)
-        shown = Shown(_seen(lesson, lesson.x0), _seen(lesson, latents), lesson.planes, lesson.words)
-        self.shown = shown.still()
+        shown = self.show(lesson, drawn(lesson, self.settings.cfg_scale))
         return self.path.loss(before) + self.settings.weight * self.trial.seen_through(shown)
-
-    def opponents(self, lesson: Callable[[int], Lesson]) -> Sequence[Learner]:
-        """The critic."""
-        learning = {"critic": self.trial.critic}
-        return (Learner(modules=learning, loss=self._judge, name="critic", rate=self.settings.rate),)
-
-    def _judge(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
-        """The critic's loss on the step's pictures, and by how much it tells them apart."""
-        assert self.shown is not None, "the student learns first"
-        return self.trial.verdict(self.shown, self.settings.penalty)
 
 
 def drawn(lesson: Lesson, cfg_scale: float = 1.0) -> Tensor:
@@ -87,8 +69,3 @@ def drawn(lesson: Lesson, cfg_scale: float = 1.0) -> Tensor:
             return lesson.sampled(z, times, cfg_scale)
 
     return tcd.sample(predict, lesson.noise, lambda step: lesson.noise.roll((step + 1, step + 1), (0, 3)), course)
-
-
-def _seen(lesson: Lesson, latents: Tensor) -> Tensor:
-    """The picture as it would be written: nothing beyond black and white."""
-    return lesson.picture(latents).clamp(-1, 1)

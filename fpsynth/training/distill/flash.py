@@ -8,17 +8,16 @@ what it draws. The latter two grow from stage to stage.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from fpsynth.training.critic import Critic, Shown, Trial
+from fpsynth.training.distill.judged import Judged, new_trial
 from fpsynth.training.distill.method import Lesson, Space, pseudo_huber
-from fpsynth.training.loop import Learner
 
 STAGES: Final = ((0.5, 0.5, 0.0, 0.0), (0.3, 0.3, 0.3, 0.1), (0.25, 0.25, 0.25, 0.25), (0.2, 0.2, 0.2, 0.4))
 """By stage: how often the first, second, ... quarter of the student's times is asked for, from much noise to little."""
@@ -45,18 +44,14 @@ class FlashSettings(BaseModel):
 
     def begin(self, space: Space) -> "Flash":
         """The method at work."""
-        torch.manual_seed(0)
-        return Flash(self, Trial(Critic(space.planes, space.words)))
+        return Flash(settings=self, trial=new_trial(space), penalty=self.penalty, rate=self.rate)
 
 
-@dataclass
-class Flash:
+@dataclass(kw_only=True)
+class Flash(Judged):
     """See the module."""
 
     settings: FlashSettings
-    trial: Trial
-    shown: Shown | None = field(default=None, init=False)
-    """Of the present step: the critic learns from the very pictures that the student was judged by."""
 
     def loss(self, lesson: Lesson) -> Tensor:
         """The teacher's clean image, the critic's verdict and the distribution's pull."""
@@ -64,23 +59,12 @@ class Flash:
         t = clustered(lesson.t, lesson.starts, lesson.schedule.steps, STAGES[stage_of(lesson.done)])
         z = lesson.schedule.noisy(lesson.x0, lesson.noise, t)
         drawn = lesson.schedule.clean(z, lesson.student(z, t, lesson.control(z, t)), t)
-        shown = Shown(_seen(lesson, lesson.x0), _seen(lesson, drawn), lesson.planes, lesson.words)
-        self.shown = shown.still()
+        shown = self.show(lesson, drawn)
         loss = pseudo_huber(drawn, walked(lesson, z, t, settings.walk), settings.huber)
         if growth:
             loss = loss + growth * settings.weight * self.trial.seen_through(shown)
             loss = loss + growth * settings.matching * matching(lesson, drawn)
         return loss
-
-    def opponents(self, lesson: Callable[[int], Lesson]) -> Sequence[Learner]:
-        """The critic."""
-        learning = {"critic": self.trial.critic}
-        return (Learner(modules=learning, loss=self._judge, name="critic", rate=self.settings.rate),)
-
-    def _judge(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
-        """The critic's loss on the step's pictures, and by how much it tells them apart."""
-        assert self.shown is not None, "the student learns first"
-        return self.trial.verdict(self.shown, self.settings.penalty)
 
 
 def stage_of(done: float) -> int:
@@ -120,8 +104,3 @@ def matching(lesson: Lesson, drawn: Tensor) -> Tensor:
         real, fake = (lesson.schedule.clean(z, of(z, t, control), t) for of in (lesson.teacher, lesson.student))
         pull = (real - fake) / (still - real).abs().mean((1, 2, 3), keepdim=True).clamp_min(1e-3)
     return 0.5 * (drawn - (still + pull)).square().mean()
-
-
-def _seen(lesson: Lesson, latents: Tensor) -> Tensor:
-    """The picture as it would be written: nothing beyond black and white."""
-    return lesson.picture(latents).clamp(-1, 1)

@@ -1,0 +1,48 @@
+"""A method whose student a critic judges: what it is shown, and what it learns beside the student."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from fpsynth.training.critic import Critic, Shown, Trial
+from fpsynth.training.distill.method import Lesson, Space
+from fpsynth.training.loop import Learner
+
+
+@dataclass(kw_only=True)
+class Judged:
+    """penalty: on the critic's slopes; rate: the critic's, times the loop's."""
+
+    trial: Trial
+    penalty: float
+    rate: float
+    shown: Shown | None = field(default=None, init=False)
+    """Of the present step: the critic learns from the very pictures that the student was judged by."""
+
+    def show(self, lesson: Lesson, latents: Tensor) -> Shown:
+        """The student's clean latents beside the lesson's, as they would be written."""
+        shown = Shown(_seen(lesson, lesson.x0), _seen(lesson, latents), lesson.planes, lesson.words)
+        self.shown = shown.still()
+        return shown
+
+    def opponents(self, lesson: Callable[[int], Lesson]) -> Sequence[Learner]:
+        """The critic."""
+        return (Learner(modules={"critic": self.trial.critic}, loss=self._judge, name="critic", rate=self.rate),)
+
+    def _judge(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
+        """The critic's loss on the step's pictures, and by how much it tells them apart."""
+        assert self.shown is not None, "the student learns first"
+        return self.trial.verdict(self.shown, self.penalty)
+
+
+def new_trial(space: Space) -> Trial:
+    """A critic that has learnt nothing, always the same."""
+    torch.manual_seed(0)
+    return Trial(Critic(space.planes, space.words))
+
+
+def _seen(lesson: Lesson, latents: Tensor) -> Tensor:
+    """The picture as it would be written: nothing beyond black and white."""
+    return lesson.picture(latents).clamp(-1, 1)
