@@ -158,8 +158,8 @@ PLANTED = {
 }
 
 
-NEAR = {"sensor": 0.1, "acquisition": 0.1, "quality": 0.2, "skin": 0.2}
-"""Quality and skin are read rightly in half of the renders only."""
+NEAR = {"sensor": 0.1, "acquisition": 0.1, "quality": 0.2, "skin": 0.25}
+"""Quality and skin are read rightly in half of the renders only, normal skin in 43 of 100."""
 
 
 @pytest.mark.slow
