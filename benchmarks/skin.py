@@ -53,9 +53,9 @@ def main() -> None:
     for path in options.paths:
         items = [item for unit in open_source(path, None).units for item in unit.read()][: options.limit]
         greys = [decode(item.encoded).astype(np.float32) for item in items]
-        whole = [grey for grey in greys if print_of(grey).inside.sum() > LEAST]
-        along = np.median([bands(print_of(grey)) for grey in whole], 0)
-        middle, upper = np.percentile([blots(grey) for grey in whole], [50, 90])
+        whole = [(grey, of) for grey in greys if (of := print_of(grey)).inside.sum() > LEAST]
+        along = np.median([bands(of) for _, of in whole], 0)
+        middle, upper = np.percentile([blots(grey, of.inside) for grey, of in whole], [50, 90])
         table.add_row(path.name, *(f"{100 * share:.0f}" for share in along), f"{middle:.2f}, {upper:.2f}")
     Console(width=130).print(table)
 
@@ -82,9 +82,8 @@ def print_of(grey: Array) -> Print:
     return Print(band / (strength + 1e-3), inside, (smooth(down**2 - across**2, 6), smooth(-2 * across * down, 6)))
 
 
-def blots(grey: Array) -> float:
+def blots(grey: Array, inside: NDArray[np.bool_]) -> float:
     """See the module."""
-    inside = print_of(grey).inside
     return float((smooth(grey, 4) - smooth(grey, 14))[inside].std() / ridges(grey)[inside].std())
 
 

@@ -108,7 +108,7 @@ def _sensors(bench: Bench) -> Iterator[Knob]:
                 word,
                 str(len(model[word].scored)),
                 *(f"{d:.2f}" for d in own),
-                kinds[int(np.argmin(own[: len(kinds)]))],
+                "" if np.isnan(own[0]) else kinds[int(np.argmin(own[: len(kinds)]))],
                 percent(model[word].agreement("sensor")),
             )
             for word, own in table.items()

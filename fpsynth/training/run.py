@@ -15,6 +15,7 @@ from fpsynth.diffusion.model import be_quiet
 from fpsynth.errors import UserError
 from fpsynth.files import alone
 from fpsynth.model_folder import check_student, default_model
+from fpsynth.reader.reader import load_reader
 from fpsynth.recipe.bundled import find_recipe
 from fpsynth.recipe.document import Document, read_document
 from fpsynth.recipe.validate import validate
@@ -97,6 +98,8 @@ def _upscaler_stage(settings: UpscalerSettings, out: Path, device: str, console:
 
 def _reader_stage(settings: ReaderSettings, out: Path, device: str, console: Console) -> None:
     check_bundle(settings.model or default_model())
+    if settings.start:
+        load_reader(settings.start)
     run_reader(settings, _prepare(settings, settings.bank, out, console), out, device, console)
 
 

@@ -103,6 +103,7 @@ def test_every_stage_has_a_recipe():
         ("denoiser", "denoiser", "loop.precision=fp16", "fp16 needs a CUDA device"),
         ("autoencoder", "autoencoder", "bank=nowhere", "nowhere: not a bank"),
         ("adapters", "adapters", "model=nowhere", "nowhere: no model here"),
+        ("reader", "reader", "start=nowhere", "nowhere: not a reader"),
         ("bank", "bank", "images=0", "images: must be more than 0, not 0"),
         ("bank", "bank", "sensor={inc: 1}", "unknown word 'inc'"),
     ],

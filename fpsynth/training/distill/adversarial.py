@@ -10,49 +10,41 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from fpsynth.diffusion.samplers import make_course, tcd
-from fpsynth.training.distill.judged import Judged, new_trial
+from fpsynth.training.distill.judged import Judged, JudgedSettings, new_trial
 from fpsynth.training.distill.method import Lesson, Space
 from fpsynth.training.distill.trajectory import Trajectory
 
 
-class AdversarialSettings(BaseModel):
-    """huber, leap: as of `trajectory`; weight: of the critic's say; penalty: on its slopes; rate: times the loop's;
-    cfg_scale: that the student is to be sampled with."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class AdversarialSettings(JudgedSettings):
+    """leap: as of `trajectory`; cfg_scale: that the student is to be sampled with."""
 
     kind: Literal["adversarial"] = "adversarial"
-    huber: PositiveFloat = 0.03
     leap: PositiveInt = 6
-    weight: PositiveFloat = 0.1
-    penalty: NonNegativeFloat = 0.002
-    rate: PositiveFloat = 3.0
     cfg_scale: float = Field(default=1.0, ge=1, le=20)
     sampler: ClassVar[str] = "tcd"
 
     def begin(self, space: Space) -> "Adversarial":
         """The method at work."""
-        path, judge = Trajectory(self.huber, self.leap), new_trial(space)
-        return Adversarial(settings=self, path=path, trial=judge, penalty=self.penalty, rate=self.rate)
+        return Adversarial(self, new_trial(space))
 
 
-@dataclass(kw_only=True)
+@dataclass
 class Adversarial(Judged):
     """See the module."""
 
     settings: AdversarialSettings
-    path: Trajectory
 
     def loss(self, lesson: Lesson) -> Tensor:
         """The path as far as the last phase, and the critic's verdict on what comes out."""
         last = lesson.starts[-2:].to(lesson.t.device)
         before = replace(lesson, t=torch.where(lesson.t > last[-1], lesson.t, last[0]))
         shown = self.show(lesson, drawn(lesson, self.settings.cfg_scale))
-        return self.path.loss(before) + self.settings.weight * self.trial.seen_through(shown)
+        path = Trajectory(self.settings.huber, self.settings.leap)
+        return path.loss(before) + self.settings.weight * self.trial.seen_through(shown)
 
 
 def drawn(lesson: Lesson, cfg_scale: float = 1.0) -> Tensor:

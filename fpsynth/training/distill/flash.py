@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveInt
 from torch import Tensor
 
-from fpsynth.training.distill.judged import Judged, new_trial
+from fpsynth.training.distill.judged import Judged, JudgedSettings, new_trial
 from fpsynth.training.distill.method import Lesson, Space, pseudo_huber
 
 STAGES: Final = ((0.5, 0.5, 0.0, 0.0), (0.3, 0.3, 0.3, 0.1), (0.25, 0.25, 0.25, 0.25), (0.2, 0.2, 0.2, 0.4))
@@ -27,27 +27,20 @@ NARROW = 0.25
 """Deviation of the times around those that are sampled, in distances between these."""
 
 
-class FlashSettings(BaseModel):
-    """huber: where the loss turns from square to straight; walk: the teacher's steps; matching, weight: of the
-    distribution's and the critic's say in the end; penalty, rate: as of `adversarial`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class FlashSettings(JudgedSettings):
+    """walk: the teacher's steps; matching, and weight: of the distribution's and the critic's say in the end."""
 
     kind: Literal["flash"] = "flash"
-    huber: PositiveFloat = 0.03
     walk: PositiveInt = 4
     matching: NonNegativeFloat = 0.3
-    weight: NonNegativeFloat = 0.1
-    penalty: NonNegativeFloat = 0.002
-    rate: PositiveFloat = 3.0
     sampler: ClassVar[str] = "lcm"
 
     def begin(self, space: Space) -> "Flash":
         """The method at work."""
-        return Flash(settings=self, trial=new_trial(space), penalty=self.penalty, rate=self.rate)
+        return Flash(self, new_trial(space))
 
 
-@dataclass(kw_only=True)
+@dataclass
 class Flash(Judged):
     """See the module."""
 

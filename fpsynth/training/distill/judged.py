@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
 from fpsynth.training.critic import Critic, Shown, Trial
@@ -11,13 +12,24 @@ from fpsynth.training.distill.method import Lesson, Space
 from fpsynth.training.loop import Learner
 
 
-@dataclass(kw_only=True)
-class Judged:
-    """penalty: on the critic's slopes; rate: the critic's, times the loop's."""
+class JudgedSettings(BaseModel):
+    """huber: where the loss turns from square to straight; weight: of the critic's say; penalty: on its slopes; rate:
+    the critic's, times the loop's."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    huber: PositiveFloat = 0.03
+    weight: PositiveFloat = 0.1
+    penalty: NonNegativeFloat = 0.002
+    rate: PositiveFloat = 3.0
+
+
+@dataclass
+class Judged:
+    """See the module."""
+
+    settings: JudgedSettings
     trial: Trial
-    penalty: float
-    rate: float
     shown: Shown | None = field(default=None, init=False)
     """Of the present step: the critic learns from the very pictures that the student was judged by."""
 
@@ -29,12 +41,13 @@ class Judged:
 
     def opponents(self, lesson: Callable[[int], Lesson]) -> Sequence[Learner]:
         """The critic."""
-        return (Learner(modules={"critic": self.trial.critic}, loss=self._judge, name="critic", rate=self.rate),)
+        learning, rate = {"critic": self.trial.critic}, self.settings.rate
+        return (Learner(modules=learning, loss=self._judge, name="critic", rate=rate),)
 
     def _judge(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
         """The critic's loss on the step's pictures, and by how much it tells them apart."""
         assert self.shown is not None, "the student learns first"
-        return self.trial.verdict(self.shown, self.penalty)
+        return self.trial.verdict(self.shown, self.settings.penalty)
 
 
 def new_trial(space: Space) -> Trial:
