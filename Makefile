@@ -28,7 +28,7 @@ setup: $(VENV)/.ready
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt torch==2.13.0
-	$(BIN)/pip install -q -c constraints.txt -e ".[train,judges,report,ray,s3,wsq,dev]"
+	$(BIN)/pip install -q -c constraints.txt -e ".[judges,report,ray,s3,wsq,dev]"
 	touch $@
 
 clean:

@@ -255,7 +255,7 @@ def edit(
     images: Annotated[list[Path], typer.Argument(help="prints, or folders of them, with dark ridges")],
     out: Annotated[Path, typer.Option("-o", "--out", help="folder of the edited prints, by the same names")],
     recipe: Annotated[
-        Path | None, typer.Option(help="words, style images and sampling (default: no word is said)")
+        Path | None, typer.Option(help="words, style images and sampling (default: words as the reader reads them)")
     ] = None,
     set_: Overrides = None,
     strength: Annotated[float, typer.Option(min=0.05, max=1, help="of refine: how much noise is added, 1: all")] = 0.3,

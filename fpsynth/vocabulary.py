@@ -1,5 +1,6 @@
 """The closed vocabularies below the slots: pattern classes and finger positions. No dependencies."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,6 +57,9 @@ FORMATS: Final[dict[str, str]] = {"parquet": "Parquet shards", "png": "PNG files
 SIDECARS: Final[dict[str, str]] = {"iso19794-2": ".fmr", "ansi378": ".378", "xyt": ".xyt", "json": ".json"}
 """Minutiae files that stand beside an image, and the endings of their names."""
 
+RESERVED: Final = ("data", "minutiae")
+"""Folders that a dataset may have besides those of its splits."""
+
 RESTYLE: Final = "restyle"
 DRAWN_EDITS: Final = (RESTYLE, "refine", "complete")
 """What a diffusion model can do to prints that exist."""
@@ -68,3 +72,8 @@ WSQ: Final = "wsq"
 EXPORTS: Final = (*FORMATS, *SIDECARS, FVC, WSQ)
 """What a dataset can be written again as; fvc: images called FINGER_IMPRESSION.png, as the databases of FVC; wsq: so
 called too, compressed as the FBI's specification says."""
+
+
+def is_split_name(name: str) -> bool:
+    """Whether a split may be called so: the name is also a folder's."""
+    return bool(re.fullmatch(r"[A-Za-z0-9_]+", name)) and name not in RESERVED

@@ -8,8 +8,9 @@ from pathlib import Path
 from fpsynth.dataset import manifest
 from fpsynth.dataset.card import PICTURE
 from fpsynth.dataset.reader.image_folder import METADATA
-from fpsynth.dataset.spec import PARTS, RESERVED, is_split_name
+from fpsynth.dataset.spec import PARTS
 from fpsynth.files import is_lock, leftovers
+from fpsynth.vocabulary import RESERVED, is_split_name
 
 
 def remove(root: Path, splits: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fpsynth.errors import UserError
-from fpsynth.vocabulary import SIDECARS
+from fpsynth.vocabulary import RESERVED, SIDECARS, is_split_name
 
 Fact = str | int | float | None
 
@@ -15,9 +15,6 @@ PARTS = ".parts"
 
 REBUILT_FROM = "rebuilt_from"
 """Where the provenance says from which kind of files the fingers were rebuilt."""
-
-RESERVED = ("data", "minutiae")
-"""Folders that a format may use besides those of the splits."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +75,6 @@ class DatasetSpec:
     def places(self) -> tuple[ShardPlace, ...]:
         """All shards; the index in this tuple is the shard's index in the plan."""
         return tuple(ShardPlace(split, i, n) for split, n in self.splits.items() for i in range(n))
-
-
-def is_split_name(name: str) -> bool:
-    """Whether a split may be called so: the name is also a folder's."""
-    return bool(re.fullmatch(r"[A-Za-z0-9_]+", name)) and name not in RESERVED
 
 
 def split_of(stem: str) -> str:

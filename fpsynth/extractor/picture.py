@@ -83,10 +83,11 @@ def decoded_picture(content: bytes, path: Path, ppi: float) -> Picture:
 
 def picture_of(original: np.ndarray, ppi: float, path: Path) -> Picture:
     """The same from grey levels (h, w) uint8."""
+    height, width = (round(side * 500 / ppi) for side in original.shape)
+    if not all(SMALLEST <= side <= LARGEST for side in (height, width)):
+        text = f"{width} x {height} pixels at 500 ppi: sides of {SMALLEST} to {LARGEST} are needed"
+        raise UserError(f"{path}: {text}")
     image = at_500(original, ppi)
-    if not all(SMALLEST <= side <= LARGEST for side in image.shape):
-        size = f"{image.shape[1]} x {image.shape[0]}"
-        raise UserError(f"{path}: {size} pixels at 500 ppi: sides of {SMALLEST} to {LARGEST} are needed")
     seen = see(image)
     if not seen.mask.any():
         raise UserError(f"{path}: no ridges were found in it; is the resolution ({ppi:.0f} ppi) right?")

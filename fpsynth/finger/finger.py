@@ -32,7 +32,7 @@ class Finger:
     """A fingertip, its tip at the top: the Master (see there) of a finger.
 
     ridges        (704, 576) float32 in [-1, 1]: smooth wave, +1 on a ridge crest, -1 in a valley
-    detail        (704, 576) float32, about [-1, .5]: what belongs to the finger besides the wave, in the same unit and
+    detail        (704, 576) float32 in [-1.6, .6]: what belongs to the finger besides the wave, in the same unit and
                   to be added to it: pores, ridge edge roughness, creases and scars (negative), incipient ridges and
                   dots (positive). 0 where there is nothing.
     orientation   (704, 576) float32 radians in [0, pi): ridge direction, counter-clockwise from +x (y is down)

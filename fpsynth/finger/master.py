@@ -18,7 +18,7 @@ class Master(Protocol):
     position      the finger, 0..10 as in fpsynth.vocabulary.FINGERS
     ppi           pixels an inch of all planes and points
     ridges        [-1, 1]: smooth wave, +1 on a ridge crest, -1 in a valley
-    detail        about [-1, .5]: what belongs to the skin besides the wave (pores, creases...), to be added to it
+    detail        [-1.6, .6]: what belongs to the skin besides the wave (pores, creases...), to be added to it
     orientation   radians in [0, pi): ridge direction, counter-clockwise from +x (y is down)
     period        ridge period in pixels
     minutiae      pixels, angles in degrees (see fpsynth.minutiae.Minutia)

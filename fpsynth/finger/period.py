@@ -72,7 +72,8 @@ def _gradient_map(log_scale: Tensor, step: int) -> Tensor:
 def fanned(orientation: Tensor, scale: int, born: Tensor | None = None) -> Tensor:
     """(H, W) log of the period that lets ridges fan out, about 0 on average; `scale` master pixels a sample.
 
-    born (H / GRID, W / GRID): ridges that begin less those that end along t, per pixel and ridge, where that is known.
+    born (h, w), one value every GRID master pixels: ridges that begin less those that end along t, per pixel and ridge,
+    where that is known.
     """
     theta = orientation[:: GRID // scale, :: GRID // scale].double().cpu()
     across, down = _derivatives(*theta.shape)
@@ -87,7 +88,7 @@ def fanned(orientation: Tensor, scale: int, born: Tensor | None = None) -> Tenso
 
 
 def births(minutiae: Sequence[Minutia], orientation: Tensor, scale: int) -> Tensor:
-    """(H / GRID, W / GRID) ridges per square pixel that begin at these minutiae, less those that end, along t."""
+    """Ridges per square pixel that begin at these minutiae less those that end, along t: (h, w), every GRID pixels."""
     theta = orientation[:: GRID // scale, :: GRID // scale].double()
     y, x = torch.meshgrid(*(torch.arange(side, dtype=torch.float64) * GRID for side in theta.shape), indexing="ij")
     total = torch.zeros_like(theta)

@@ -65,12 +65,6 @@ def saturated(response: Tensor) -> Tensor:
     return torch.tanh(2 * response / one_by_one(torch.std, response))
 
 
-def enhance(wave: Tensor, orientation: Tensor, period: float) -> Tensor:
-    """Ridges of a print: what of wave (H, W) runs along the orientation with about this period, in samples."""
-    bank = _bank(wave.shape[-2], wave.shape[-1], [period], wave.device)[0]
-    return _filtered(wave, bank, _weights(orientation))
-
-
 def _bank(height: int, width: int, periods: Sequence[float], device: torch.device) -> Tensor:
     """(B, 2N+1, H, W/2+1): the radial band times 1, cos(2n phi), sin(2n phi) for n = 1..N."""
     fx, fy = frequencies(height, width, device)

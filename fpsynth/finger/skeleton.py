@@ -118,7 +118,7 @@ def _spaced(found: list[Minutia], spacing: float) -> tuple[Minutia, ...]:
 
 
 def _pieces(step: np.ndarray, heading: np.ndarray) -> np.ndarray:
-    """(n, n) pairs that are the ends of one short ridge or lake: each lies ahead of the other.
+    """(n, n) pairs that are the ends of one short ridge or lake: turned to each other, one ahead of the other.
 
     step (n, n) leads from each point to each other, heading (n,) is its direction, both complex with y up.
     """

@@ -7,6 +7,7 @@ where there is too much, water creeps along the valleys and closes them lengthwi
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from fpsynth.finger.fields import column
 from fpsynth.impression.chance import Chance
-from fpsynth.impression.draws import Draws
+from fpsynth.impression.draws import Array, Draws
 from fpsynth.impression.fields import grain, mottle
 from fpsynth.impression.grained import flow, grained
 
@@ -32,7 +33,10 @@ PATCH, PATCHY = 38.0, 0.45
 """Size in pixels at 500 ppi of patches of one roughness; the deviation of its logarithm between them in usual skin."""
 
 
-def load_of(pressure: Tensor, moisture: Tensor) -> Tensor:
+Plane = TypeVar("Plane", Tensor, Array)
+
+
+def load_of(pressure: Plane, moisture: Plane) -> Plane:
     """Pressure and moisture together, about [-1, 1]; 0 is usual."""
     return 0.8 * moisture + 0.9 * (pressure - 0.5)
 

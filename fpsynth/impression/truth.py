@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpsynth.finger import Master
+from fpsynth.impression.asperities import load_of
 from fpsynth.impression.draws import Array
 from fpsynth.impression.skin import SkinMap
 from fpsynth.minutiae import Minutia, SingularPoint
@@ -87,8 +88,7 @@ def _legibility(planes: Planes, image: Array, period: Array) -> Array:
     contact, pressure, moisture, wear = (
         _sample(plane, near).mean(0) for plane in (planes.contact, planes.pressure, planes.moisture, planes.wear)
     )
-    load = 0.8 * moisture + 0.9 * (pressure - 0.5)
-    clear = np.exp(-((np.abs(load) / 0.75) ** 2.5))
+    clear = np.exp(-((np.abs(load_of(pressure, moisture)) / 0.75) ** 2.5))
     quality: Array = np.clip(np.rint(100 * contact * clear * (1 - wear) ** 1.5), 1, 100).astype(int)
     return quality
 

@@ -126,8 +126,15 @@ def _prompt(recipe: Recipe) -> Iterator[Finding]:
         if slot not in known:
             hint = nearest(slot, known) or f": one of {', '.join(known)}"
             yield Finding(("prompt", "text"), f"unknown slot {{{slot}}}{hint}")
-        elif getattr(prompt, slot, "") is None and not asked_words(recipe, slot):
-            yield Finding(("prompt", "text"), f"asks for {{{slot}}}, but prompt.{slot} is null")
+        elif not _can_be_said(recipe, slot):
+            yield Finding(("prompt", "text"), f"asks for {{{slot}}}, but {SLOTS[slot].part}.{slot} is null")
+
+
+def _can_be_said(recipe: Recipe, slot: str) -> bool:
+    """Whether rows may have a word in this slot: a class always, others as the recipe or its examples say."""
+    by_example = bool(recipe.style.context) and SLOTS[slot].part == "prompt"
+    unsaid = slot not in recipe.prompt.model_fields_set
+    return slot == "pattern" or bool(asked_words(recipe, slot)) or (by_example and unsaid)
 
 
 def _taught(recipe: Recipe, known: Mapping[str, Collection[str]]) -> Iterator[Finding]:
@@ -172,7 +179,7 @@ def _guide(recipe: Recipe) -> Iterator[Finding]:
         return
     yield from _steps_of(sampling, "guide")
     for slot in sampling.guide:
-        if not asked_words(recipe, slot) and slot != "pattern":
+        if not _can_be_said(recipe, slot):
             text = f"{SLOTS[slot].part}.{slot} is null: there is no word to guide towards"
             yield Finding(("sampling", "guide", slot), text)
 

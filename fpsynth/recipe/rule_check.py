@@ -23,7 +23,13 @@ def check_rules(recipe: Recipe) -> Iterator[Finding]:
 
     Of a recipe whose words are yet to be read off example images, neither of these is known.
     """
-    wrong = [*_unknown(recipe)] or [*_unsettable(recipe), *_circle(recipe), *_doubled(recipe), *_unsayable(recipe)]
+    wrong = [*_unknown(recipe)] or [
+        *_unseen(recipe),
+        *_unsettable(recipe),
+        *_circle(recipe),
+        *_doubled(recipe),
+        *_unsayable(recipe),
+    ]
     yield from wrong
     if not wrong and not recipe.style.context:
         want = wanted(recipe, recipe.finger.pattern or class_shares(0))
@@ -62,6 +68,14 @@ def _unknown(recipe: Recipe) -> Iterator[Finding]:
                 if told := OneOf(slot).problem(word):
                     written = (word,) if len(shares or ()) > 1 else ()
                     yield Finding(("rules", number, "then", slot, *written), told, of_key=bool(written))
+
+
+def _unseen(recipe: Recipe) -> Iterator[Finding]:
+    """Rules for a pattern that is read off the finger, which is later than the words are drawn."""
+    for number, rule in enumerate(recipe.rules if recipe.finger.read_later else ()):
+        if "pattern" in rule.when:
+            text = "the class of fingers that are rebuilt or laid out is seen on the finger: no rule can ask for it"
+            yield Finding(("rules", number, "when", "pattern"), text)
 
 
 def _unsettable(recipe: Recipe) -> Iterator[Finding]:

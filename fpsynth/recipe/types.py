@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandle
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from fpsynth.slots import SLOTS
-from fpsynth.vocabulary import FINGERS
+from fpsynth.vocabulary import FINGERS, is_split_name
 
 ROUNDING = 1e-3
 """How far from 1 the shares of a distribution may sum: thirds written as 0.333 are meant to be whole."""
@@ -96,7 +96,7 @@ def plain_name(value: str) -> str:
 
 def split_name(value: Any) -> str:
     """A name that a dataset's reader takes for a split."""
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_]+", value) or value in ("data", "minutiae"):
+    if not isinstance(value, str) or not is_split_name(value):
         raise PydanticCustomError("split", "a split's name is letters, digits and '_', and not 'data' or 'minutiae'")
     return value
 

@@ -8,6 +8,7 @@ import pytest
 
 from fpsynth.dataset.row import Row
 from fpsynth.inspect.look import Options, inspect_path
+from fpsynth.inspect.measure.reading import BLIND, known, reading_figures
 from fpsynth.inspect.measure.record import Record, from_json, to_json
 from tests.inspect.population import build
 from tests.inspect.readers import constant
@@ -35,6 +36,15 @@ def test_agreement_is_counted_over_the_rows_that_say_a_word(
     assert "optical 100%" in out and "66.7% of 18 images" in out and max(map(len, out.splitlines())) <= 80
 
 
+def test_a_slot_of_which_the_reader_says_but_the_most_frequent_word_is_left_out() -> None:
+    facts = known()
+    assert facts is not None and facts.accuracy["material"] > 0.8 > facts.accuracy["skin"]
+    assert facts.skill("material") < BLIND < facts.skill("skin") < 1
+    flat = [np.concatenate([facts.prior[slot] for slot in facts.words]).astype(np.float16).tobytes()]
+    told = reading_figures([_record(read) for read in flat])
+    assert told is not None and "material" not in told.slots and "skin" in told.slots
+
+
 def test_without_a_reader_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("reading", "scan"):
         monkeypatch.setattr(f"fpsynth.inspect.measure.{name}.known", lambda: None)
@@ -54,8 +64,11 @@ def test_what_another_reader_said_is_not_taken_from_the_cache(tmp_path: Path, mo
 
 def test_a_reading_survives_the_cache() -> None:
     said = np.array([0.25, 0.75], np.float16).tobytes()
-    flat = Record(
+    assert from_json(to_json(_record(said)), 0).read == said
+
+
+def _record(read: bytes) -> Record:
+    return Record(
         unit=0, number=0, name="x", identity="1", impression=0, width=8, height=8, ppi=500, mean=1, deviation=1,
-        pixels="", read=said,
+        pixels="", read=read,
     )  # fmt: skip
-    assert from_json(to_json(flat), 0).read == said

@@ -146,6 +146,10 @@ def test_the_recipes_that_people_copy_are_sound(path):
             "5:16: prompt.text: asks for {surface}, but prompt.surface is null",
         ),
         (
+            "prompt: {text: 'a {material} print'}",
+            "5:16: prompt.text: asks for {material}, but capture.material is null",
+        ),
+        (
             "finger: {ten_fingers: true, position: left_thumb}",
             "5:39: finger.position: cannot be chosen when ten_fingers is true: each subject has all ten",
         ),

@@ -7,6 +7,7 @@ from math import sqrt
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from fpsynth.errors import UserError
 from fpsynth.inspect.measure.asked import asked_shares, recipe_of
@@ -312,6 +313,22 @@ def test_text_may_ask_for_what_a_rule_fills(recipe):
         load_recipe(recipe(text), ["sampling.model=default"])
     rule = "rules:\n  - {when: {skin: normal}, then: {pressure: firm}}\n"
     assert load_recipe(recipe(text + rule), ["sampling.model=default"]).recipe.rules
+
+
+def test_text_may_ask_for_what_example_images_may_say(recipe, tmp_path):
+    Image.new("L", (32, 32)).save(tmp_path / "a.png")
+    text = "prompt: {text: 'a {pressure} print'}\nstyle: {context: a.png}\n"
+    assert load_recipe(recipe(text), ["sampling.model=default"]).recipe.prompt.pressure is None
+    with pytest.raises(UserError, match=r"prompt\.pressure is null"):
+        load_recipe(recipe(text), ["sampling.model=default", "prompt.pressure=null"])
+
+
+@pytest.mark.parametrize("finger", ["layout: {cores: [], deltas: []}", "source: {prints: a.png}"])
+def test_no_rule_may_ask_for_a_pattern_that_only_the_finger_shows(recipe, tmp_path, finger):
+    Image.new("L", (32, 32)).save(tmp_path / "a.png")
+    rule = "rules:\n  - {when: {pattern: whorl}, then: {quality: poor}}\n"
+    with pytest.raises(UserError, match=r"rules\[0\]\.when\.pattern: .* no rule can ask for it"):
+        load_recipe(recipe(f"finger: {{{finger}}}\n{rule}"))
 
 
 def test_rules_are_set_as_an_option(recipe):

@@ -18,7 +18,7 @@ LEAST = 5
 SURE = 0.8
 """Of a slot that belongs to the identity, shares are estimated where so many held-out renders are read rightly."""
 SKILL = 0.25
-"""Of the way from guessing (0) to reading every held-out render rightly (1): with less, a slot stays as usual."""
+"""Known.skill: a slot with less stays as usual."""
 PIECES = ("partial", "latent")
 """Acquisitions that show a piece of the finger: two such images are alike only where the pieces overlap."""
 MULTIPLE, SMALLEST, LARGEST, USUAL_PPI = 64, 64, 2048, 500
@@ -65,7 +65,7 @@ def portray(records: Sequence[Record]) -> Portrait:
     facts, read = _readable(records)
     each = Counter(record.identity for record in records)
     labelled = 1 < len(each) < len(records)
-    tables = {slot: told for slot, told in probabilities(read, facts).items() if _skill(facts, slot) >= SKILL}
+    tables = {slot: told for slot, told in probabilities(read, facts).items() if facts.skill(slot) >= SKILL}
     owner = np.array([record.identity for record in read]) if labelled else np.arange(len(read))
     shares = _all_shares(tables, facts, owner)
     return Portrait(
@@ -91,11 +91,6 @@ def _readable(records: Sequence[Record]) -> tuple[Known, list[Record]]:
     if len(read) < LEAST:
         raise UserError(f"--recipe: {len(read)} images can be read, at least {LEAST} are needed")
     return facts, read
-
-
-def _skill(facts: Known, slot: str) -> float:
-    chance = 1 / len(facts.words[slot])
-    return (facts.accuracy[slot] - chance) / (1 - chance)
 
 
 def _whole(records: Sequence[Record], facts: Known) -> list[Record]:

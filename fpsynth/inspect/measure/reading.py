@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LEAST = 1e-6
 """Of a probability: float16 holds no smaller ones well."""
+BLIND = 0.1
+"""Of a slot that is read with less skill nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Known:
     words: Mapping[str, tuple[str, ...]]
     prior: Mapping[str, np.ndarray]
     accuracy: Mapping[str, float]
+
+    def skill(self, slot: str) -> float:
+        """How far from saying the most frequent word always (0) to reading every held-out render rightly (1)."""
+        chance = float(max(self.prior[slot]))
+        return (self.accuracy[slot] - chance) / (1 - chance)
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,7 @@ def _slots(records: Sequence[Record], facts: Known) -> Iterator[tuple[str, SlotR
     for slot, own in words.items():
         only = SLOTS[slot].only
         counted = [word for word, sensor in zip(own, sensors, strict=True) if not only or sensor in only]
-        if counted:
+        if counted and facts.skill(slot) >= BLIND:
             asked = [(word, r.words.get(slot)) for word, r in zip(own, records, strict=True)]
             right = [word == wanted for word, wanted in asked if wanted in facts.words[slot]]
             yield slot, _slot(counted, facts.accuracy[slot], right)

@@ -20,7 +20,7 @@ def recipe_text(portrait: Portrait, command: str) -> str:
         *_part("capture", [*_slots(portrait, "capture"), *_variation(portrait)]),
         *_part("prompt", _slots(portrait, "prompt")),
         *_unread(portrait),
-        "# For the renders of virtual sensors, tens of images a second and without diffusion, in place of the model's:",
+        "# For the renders of virtual sensors, without diffusion and several times as fast, in place of the model's:",
         "# sampling: {model: virtual}",
     ]
     return "\n".join(lines) + "\n"

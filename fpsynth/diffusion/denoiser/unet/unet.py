@@ -142,7 +142,7 @@ class UnetDenoiser:
         """The adapter stays the teacher's."""
         unet = deepcopy(self.unet)
         if rank:
-            from fpsynth.diffusion.denoiser.unet.lora import with_lora  # peft, of the extra "train"
+            from fpsynth.diffusion.denoiser.unet.lora import with_lora
 
             with_lora(unet, rank, seed)
         else:
