@@ -23,9 +23,9 @@ anything is written. `--set sampling.steps=8` replaces a value (dotted key, YAML
 **Shares.** Where the table says *shares*, a value is either a word, or `{word: share, ...}`. The shares must sum to 1
 (rounding to three digits is forgiven). Patterns, finger positions and splits are dealt out evenly, so that even few
 identities keep to their shares, and so are the words of impressions, within an identity (every four impressions) and
-over all of them; the words of different slots are independent, but for rules (below). A surface is said of latent and
-ink prints alone (ink lies on card), a technique of latent ones: with other sensors, or a word that the sensor cannot
-have, the row leaves it open. The same recipe with another `capture.material` makes the very same captures: live and
+over all of them; the words of different slots are independent, but for rules (below). A surface is of latent and ink
+prints only (ink lies on card), a technique of latent ones: with other sensors, or a word that the sensor cannot have,
+the row has null there. The same recipe with another `capture.material` makes the very same captures: live and
 spoof of an impression are a pair.
 
 **Rules.** Real attributes go together. A rule replaces the shares of its `then` slots in the rows that say what its
@@ -41,11 +41,11 @@ Here a row drawn as `latent` is of a latent sensor, and poor or very poor; a dry
 is lightly or normally pressed. All `when` slots must say the word, or one of the listed words; several rules may hold,
 and of those that set the same slot the last one wins. `then` takes a word, shares, or `null`: the slot is left open.
 `pattern` belongs to the identity and may stand in `when` alone. Slots may not decide each other in a circle (a sensor
-that limits its surfaces decides them too). Every slot keeps its own draw, a rule only says which shares the draw falls
-into: rows that no rule holds for stay as they are, to the byte. Two rules with the same `when` that set the same slot,
-and words that the rule's sensor cannot have, are mistakes; rules without effect, and words that do not go together in
-one print (a latent sensor in a plain capture, say), are told and followed. `fpsynth inspect` compares a dataset with
-the shares that come of the rules.
+that limits its surfaces decides them too). A rule changes the shares and not the random number that falls into them:
+rows that no rule holds for are the same with and without rules, to the byte. Two rules with the same `when` that set
+the same slot, and words that the rule's sensor cannot have, are mistakes; rules without effect, and words that do not
+go together in one print (a latent sensor in a plain capture, say), are told and followed. `fpsynth inspect` compares a
+dataset with the shares that come of the rules.
 
 **What stays.** An identity depends on `seed` and its number, an impression on `seed`, the identity and its number. With
 more identities the first ones stay as they are (with a model, images whose batch gains members may move by one grey
@@ -97,7 +97,9 @@ def _default(field: FieldInfo) -> str:
         default = next(iter(default))
     if default is None:
         default = absent_word(field.metadata) or "null"
-    return f"`{[] if default == () else default}`".replace("False", "false")
+    if isinstance(default, bool):
+        default = str(default).lower()
+    return f"`{[] if default == () else default}`"
 
 
 def _value(annotation: Any, metadata: list[Any]) -> str:
@@ -110,7 +112,7 @@ def _value(annotation: Any, metadata: list[Any]) -> str:
         return ", ".join(f"`{word}`" for word in words[0].words)
     options = [option for option in get_args(annotation) if option is not NoneType]
     if NoneType in get_args(annotation):
-        return _value(options[0], metadata) + ("" if absent_word(metadata) else ", or `null`")
+        return f"{_value(options[0], metadata)}, or `{absent_word(metadata) or 'null'}`"
     if get_origin(annotation) is dict:
         keys = _value(options[0], [])
         return f"shares of {keys}" if options[1] == Share else f"{keys}: {_value(options[1], [])} each"
@@ -128,11 +130,10 @@ def _simple(annotation: Any) -> str:
 def _limits(metadata: list[Any]) -> str:
     limits = ("ge", "le", "gt", "lt")
     found = {name: getattr(item, name) for item in _flat(metadata) for name in limits if hasattr(item, name)}
-    if {"gt", "lt"} <= set(found):
-        return f", more than {found['gt']}, less than {found['lt']}"
     if {"ge", "le"} <= set(found):
         return f", {found['ge']} to {found['le']}"
-    return f", at least {found['ge']}" if "ge" in found else ""
+    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+    return "".join(f", {word} {found[name]}" for name, word in words.items() if name in found)
 
 
 def _flat(metadata: list[Any]) -> Iterator[Any]:
