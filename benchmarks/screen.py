@@ -19,7 +19,7 @@ from fpsynth.making.screen import Screen, screen_identities
 from fpsynth.recipe import Recipe
 from fpsynth.recipe.plan import plan_identity
 
-THRESHOLDS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.82, 0.85, 0.875, 0.9, 0.925, 0.95)
+THRESHOLDS = (0.0, 0.25, 0.5, 0.6, 0.7, 0.75, 0.8, 0.82, 0.85, 0.875, 0.89, 0.9, 0.925, 0.95)
 
 
 def main() -> None:

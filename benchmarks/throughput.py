@@ -1,6 +1,6 @@
 """Images a second, end to end and of the network alone: teacher and students, ours against the stock pipeline.
 
-python benchmarks/throughput.py [--images 16] [--batch 4] [--counts 8,32,128] [--workers 2]
+python benchmarks/throughput.py [--images 16] [--batch 4] [--counts 16,64,256] [--workers 2]
 
 End to end are runs of `fpsynth generate` in processes of their own: fingers, gate and writing included.
 """

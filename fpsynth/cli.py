@@ -160,7 +160,7 @@ def inspect(
     html: Annotated[Path | None, typer.Option(help="write a report")] = None,
     recipe: Annotated[Path | None, typer.Option(help="write a recipe that makes prints like these")] = None,
     against: Annotated[Path | None, typer.Option(help="a second dataset to set beside it")] = None,
-    reference: Annotated[Path | None, typer.Option(help="a folder of real images to compare with")] = None,
+    reference: Annotated[Path | None, typer.Option(help="real images to compare with: a folder or a dataset")] = None,
     training: Annotated[Path | None, typer.Option(help="images that the model was trained on: any repeated?")] = None,
     judges: Annotated[bool | None, typer.Option(help="measure with NIST's tools (default: where installed)")] = None,
     limit: Annotated[int, typer.Option(min=1, help="most images to measure in depth")] = 2000,

@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,27 @@ BEGUN = "begun.json"
 
 
 def url_of(path: Path | str) -> str | None:
-    """The address that a path stands for; None for a path of this machine. (Path takes one slash of :// away.)"""
-    found = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}(.+)", str(path))
-    return f"{found[1]}://{found[2]}" if found else None
+    """The address that a path stands for; None for a path of this machine, file: too.
+
+    Path leaves one slash of :// and of :///, so only in a string is the host seen to be missing before more names.
+    Raises UserError for an address without one.
+    """
+    found = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]+):(?:(/+)(.*))?", str(path))
+    if found is None or (found[1] == "file" and found[3]):
+        return None
+    if not found[3] or len(found[2]) > 2:
+        raise UserError(f"{path}: an address needs a host or a bucket ({found[1]}://NAME/...)")
+    return f"{found[1]}://{found[3]}"
 
 
 def shown(path: Path) -> str:
     """A path or an address as people write it."""
-    return url_of(path) or str(path)
+    return url_of(path) or str(_local(path))
+
+
+def _local(path: Path) -> Path:
+    """A path of this machine without the file: that may stand before it."""
+    return Path(re.sub("^file:/+", "/", str(path)))
 
 
 @contextmanager
@@ -39,7 +52,7 @@ def fetched(path: Path) -> Iterator[Path]:
     """The path itself, or a copy of what lies at the address, for as long. Raises UserError where nothing does."""
     url = url_of(path)
     if url is None:
-        yield path
+        yield _local(path)
         return
     with tempfile.TemporaryDirectory() as home:
         here = Path(home) / _name(url)
@@ -56,7 +69,7 @@ def delivered(path: Path) -> Iterator[Path]:
     """
     url = url_of(path)
     if url is None:
-        yield path
+        yield _local(path)
         return
     home = cache_folder("remote") / hashlib.sha256(url.encode()).hexdigest()[:16]
     here = home / _name(url)
@@ -64,14 +77,21 @@ def delivered(path: Path) -> Iterator[Path]:
     if fresh:
         shutil.rmtree(home, ignore_errors=True)
         write_bytes(home / BEGUN, json.dumps(_fetch(url, here)).encode())
+    before = _held(here)
     try:
         yield here
     except UserError:
-        if fresh:
+        if fresh and _held(here) <= before:
             shutil.rmtree(home, ignore_errors=True)  # refused: nothing was begun
         raise
     _send(here, url, set(json.loads((home / BEGUN).read_bytes())))
     shutil.rmtree(home)
+
+
+def _held(folder: Path) -> set[tuple[Path, int, int]]:
+    """The files below a folder, each as it is written now."""
+    told = ((path, path.stat()) for path in folder.rglob("*") if path.is_file())
+    return {(path, at.st_mtime_ns, at.st_ino) for path, at in told}
 
 
 def _name(url: str) -> str:
@@ -93,18 +113,28 @@ def _fetch(url: str, here: Path) -> list[str]:
 
 
 def _send(here: Path, url: str, before: set[str]) -> None:
-    """Copy all files of a folder to an address, the manifest last; of those before, what is gone here goes there."""
+    """Copy all files of a folder to an address, the manifest last; an older one goes first, so that old and new files
+    are never whole together. Of those before, what is gone here goes there."""
     store, root = _store(url)
     files = {path.relative_to(here).as_posix(): path for path in here.rglob("*") if path.is_file()}
     try:
+        _withdraw(store, f"{root.rstrip('/')}/{LAST}", files.get(LAST))
+        for name in before - set(files):
+            with suppress(FileNotFoundError):  # a line that died had come so far
+                store.rm_file(f"{root.rstrip('/')}/{name}")
         for name in sorted(files, key=lambda name: (name == LAST, name)):
             target = f"{root.rstrip('/')}/{name}"
             store.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
             store.put_file(str(files[name]), target)
-        for name in before - set(files):
-            store.rm_file(f"{root.rstrip('/')}/{name}")
     except Exception as error:
         raise _unreachable(url, error) from error
+
+
+def _withdraw(store: Any, manifest: str, by: Path | None) -> None:
+    """Remove a store's manifest, unless it is this very one: then the dataset is what it was."""
+    with suppress(FileNotFoundError):
+        if by is None or store.cat_file(manifest) != by.read_bytes():
+            store.rm_file(manifest)
 
 
 def _store(url: str) -> tuple[Any, str]:

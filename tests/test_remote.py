@@ -11,6 +11,7 @@ from fpsynth import cli
 from fpsynth.console import Console
 from fpsynth.errors import UserError
 from fpsynth.flow import Order, generate
+from fpsynth.remote import delivered, shown, url_of
 
 RECIPE = """\
 identities: 3
@@ -128,6 +129,101 @@ def test_a_second_run_makes_nothing_and_another_dataset_stays(store, command):
     code, _, _ = command("generate", "recipe.yaml", "-o", PLACE, "-q", "--overwrite", "--set", "splits=train")
     assert code == 0
     assert [name for name in content(store) if name.startswith("data/")] == ["data/train-00000-of-00001.parquet"]
+
+
+def kept(tmp_path) -> dict[str, bytes]:
+    """What waits on this machine to be sent."""
+    files = (path for path in (tmp_path / "cache").rglob("*") if path.is_file() and path.name != "begun.json")
+    return {path.name: path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("name", ["shard", "other"])
+def test_what_a_first_run_made_stays_when_it_is_refused_later(store, tmp_path, name):
+    """Also where it wrote over what was there."""
+    store.pipe_file("/bucket/prints/set/shard", b"older")
+    with pytest.raises(UserError, match="a source is damaged"), delivered(Path(PLACE)) as here:
+        (here / "made").write_bytes(b"made")
+        (here / "made").replace(here / name)
+        raise UserError("a source is damaged")
+    assert kept(tmp_path) == {"shard": b"older", name: b"made"}
+    with delivered(Path(PLACE)) as here:
+        assert (here / name).read_bytes() == b"made"
+    assert content(store) == {"shard": b"older", name: b"made"} and not kept(tmp_path)
+
+
+def test_nothing_stays_of_a_run_that_is_refused_before_it_made_anything(store, tmp_path):
+    store.pipe_file("/bucket/prints/set/shard", b"older")
+    with pytest.raises(UserError, match="another dataset"), delivered(Path(PLACE)):
+        raise UserError("another dataset")
+    assert not list((tmp_path / "cache" / "fpsynth" / "remote").iterdir())
+
+
+OLD = {"manifest.json": b"old", "data/a": b"old", "data/gone": b"old"}
+NEW = {"manifest.json": b"new", "data/a": b"new", "data/b": b"new"}
+
+
+@pytest.mark.parametrize("steps", range(5))
+def test_a_line_that_dies_leaves_no_old_manifest_beside_new_files(store, monkeypatch, steps):
+    left = steps
+    for name, old in OLD.items():
+        store.pipe_file(f"/bucket/prints/set/{name}", old)
+
+    def failing(call):
+        def step(self, *arguments, **more):
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise ConnectionError("the line is dead")
+            return call(self, *arguments, **more)
+
+        return step
+
+    with monkeypatch.context() as patch:
+        for name in ("put_file", "rm_file"):
+            patch.setattr(type(store), name, failing(getattr(type(store), name)), raising=False)
+        with pytest.raises(UserError, match="the line is dead"), delivered(Path(PLACE)) as here:
+            (here / "data" / "gone").unlink()
+            for name, new in NEW.items():
+                (here / name).write_bytes(new)
+    assert content(store) == OLD if steps == 0 else "manifest.json" not in content(store)
+    with delivered(Path(PLACE)):
+        pass
+    assert content(store) == NEW
+
+
+def test_the_same_manifest_is_not_withdrawn(store, monkeypatch):
+    store.pipe_file("/bucket/prints/set/manifest.json", b"old")
+    monkeypatch.setattr(type(store), "rm_file", None, raising=False)
+    with delivered(Path(PLACE)) as here:
+        (here / "more").write_bytes(b"more")
+    assert content(store) == {"manifest.json": b"old", "more": b"more"}
+
+
+def test_a_file_address_is_a_folder_of_this_machine(store, command, tmp_path):
+    place = f"file://{tmp_path}/there/set"
+    assert (url_of(place), url_of(Path(place)), shown(Path(place))) == (None, None, f"{tmp_path}/there/set")
+    code, out, err = command("generate", "recipe.yaml", "-o", place, "--json")
+    assert (code, json.loads(out)["output"]) == (0, f"{tmp_path}/there/set"), err
+    assert (tmp_path / "there" / "set" / "manifest.json").exists()
+    assert {path.name for path in tmp_path.iterdir()} <= {"recipe.yaml", "cache", "there"}
+    assert command("verify", place)[0] == 0
+
+
+@pytest.mark.parametrize("text", ["hdfs:///user/x", "s3:///", "s3://", "memory:", "file://"])
+def test_an_address_without_a_host_is_refused(text):
+    with pytest.raises(UserError, match=r"^.*: an address needs a host or a bucket .*$"):
+        url_of(text)
+
+
+def test_an_address_of_nothing_is_one_line_and_makes_no_folder(store, command, tmp_path):
+    code, _, err = command("generate", "recipe.yaml", "-o", "s3://", "-q")
+    assert code == 2 and "needs a host" in err and len(err.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+
+
+@pytest.mark.parametrize("text", ["s3://bucket/a/set", "hdfs://node:8020/user/x", "memory://bucket"])
+def test_a_path_stands_for_the_address_that_it_was_made_of(text):
+    assert url_of(Path(text)) == url_of(text) == text and url_of(Path("out:1/x")) is None
 
 
 @pytest.fixture

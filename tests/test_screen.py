@@ -215,6 +215,12 @@ def test_the_folder_of_another_dataset_is_refused_before_the_screen(folder, monk
         make(folder, "made", "seed=6")
 
 
+def test_the_benchmark_measures_every_entry_of_the_table():
+    from screen import THRESHOLDS
+
+    assert {threshold for threshold, _ in CANONICAL} <= set(THRESHOLDS)
+
+
 def test_rates_are_those_of_the_table_and_fall():
     rates = [false_match_rate(threshold) for threshold in np.linspace(0.01, 0.99, 99)]
     assert all(a >= b for a, b in itertools.pairwise(rates))

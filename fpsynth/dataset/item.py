@@ -1,7 +1,7 @@
 """An image as a source gives it, whatever the source is: a row of ours, anybody's row, a file."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,9 @@ from fpsynth.dataset.row import KINDS
 from fpsynth.gate.verdict import WORDS as VERDICTS
 from fpsynth.minutiae import Minutia
 from fpsynth.slots import SLOTS
+
+LABELS = ("identity", "label", "subject", "finger", "person", "id")
+"""Columns that say whose finger it is, the first that is there."""
 
 
 def word_columns() -> tuple[str, ...]:
@@ -48,51 +51,59 @@ def row_item(
     row: Mapping[str, Any],
     *,
     labels: Mapping[str, list[str]],
-    label: str | None,
     name: str,
     encoded: bytes,
-    split: str,
+    split: str | None,
     sidecars: Mapping[str, bytes | None],
 ) -> Item:
-    """The item of a row; columns that are not there are not said.
+    """The item of a row; columns that are not there are not said. Raises ValueError for columns of another shape.
 
-    labels: the names of class labels, by column; label: the column that says whose finger it is, None where none does.
+    labels: the names of class labels, by column. An image that no column of LABELS names the finger of is its own.
     """
-    words = {column: _word(row[column], labels.get(column)) for column in word_columns() if column in row}
-    size = (row["width"], row["height"]) if row.get("width") and row.get("height") else None
-    return Item(
-        name=name,
-        identity=str(row[label]) if label else name,
-        impression=int(row.get("impression") or 0),
-        encoded=encoded,
-        split=split,
-        subject=str(row["subject"]) if row.get("subject") is not None else None,
-        words=words,
-        minutiae=_minutiae(row["minutiae"]) if row.get("minutiae") is not None else None,
-        ppi=row.get("ppi"),
-        size=size,
-        sha256=row.get("sha256"),
-        gate=_gate(row.get("gate")),
-        sidecars=sidecars,
-    )
+    try:
+        words = {column: _word(row[column], labels.get(column)) for column in word_columns() if column in row}
+        size = (row["width"], row["height"]) if row.get("width") and row.get("height") else None
+        return Item(
+            name=name,
+            identity=_identity(row, labels) or name,
+            impression=int(row.get("impression") or 0),
+            encoded=encoded,
+            split=split,
+            subject=str(row["subject"]) if row.get("subject") is not None else None,
+            words=words,
+            minutiae=_minutiae(row["minutiae"]) if row.get("minutiae") is not None else None,
+            ppi=row.get("ppi"),
+            size=size,
+            sha256=row.get("sha256"),
+            gate=_gate(row.get("gate")),
+            sidecars=sidecars,
+        )
+    except (LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{name}: a column of our name has another shape ({error})") from None
 
 
-def _word(value: Any, names: list[str] | None) -> str | None:
+def _identity(row: Mapping[str, Any], labels: Mapping[str, Sequence[str]]) -> str | None:
+    label = next((column for column in LABELS if column in row), None)
+    return None if label is None else _word(row[label], labels.get(label))
+
+
+def _word(value: Any, names: Sequence[str] | None) -> str | None:
+    """A word, or that of a code; a negative code is `datasets`' for none."""
     if isinstance(value, int) and names:
-        return names[value]
+        return names[value] if value >= 0 else None
     return None if value is None else str(value)
 
 
-def _minutiae(rows: list[dict[str, Any]]) -> tuple[Minutia, ...]:
-    return tuple(Minutia(m["x"], m["y"], m["angle"], _kind(m.get("kind")), m.get("quality") or 0) for m in rows)
+def _minutiae(rows: Sequence[Mapping[str, Any]]) -> tuple[Minutia, ...]:
+    return tuple(
+        Minutia(float(m["x"]), float(m["y"]), float(m["angle"]), _kind(m.get("kind")), m.get("quality") or 0)
+        for m in rows
+    )
 
 
 def _kind(value: Any) -> Any:
-    return KINDS[value] if isinstance(value, int) else (value or "ending")
+    return _word(value, KINDS) or "ending"
 
 
 def _gate(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    if value is None:
-        return None
-    verdict = value.get("verdict")
-    return {**value, "verdict": VERDICTS[verdict] if isinstance(verdict, int) else verdict}
+    return None if value is None else {**value, "verdict": _word(value.get("verdict"), VERDICTS)}

@@ -5,6 +5,8 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,28 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fpsynth import __version__
+from fpsynth.device import choose_device
+from fpsynth.diffusion.model import natural_dtype
 from fpsynth.files import write_bytes
 from fpsynth.minutiae import Minutia
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Of one verb, in a folder. how: all that decides the pictures besides the originals."""
+    """Of one verb, in a folder. how: all that decides the pictures besides the originals and the machine; device: where
+    they are drawn, as it was asked for."""
 
     out: Path
     verb: str
     how: str
+    device: str
+
+    @cached_property
+    def _machine(self) -> str:
+        """Device, number format and libraries: what a dataset's manifest says too (making.job)."""
+        device = choose_device(self.device)
+        versions = [f"{name} {version(name)}" for name in ("torch", "numpy", "diffusers")]
+        return " ".join([device, str(natural_dtype(device)), *versions])
 
     def done(self, path: Path) -> bool:
         """Whether this picture was edited so before."""
@@ -45,7 +58,7 @@ class Ledger:
 
     def _key(self, path: Path) -> str:
         """Of all that decides the picture."""
-        return hashlib.sha256(self.how.encode() + path.read_bytes()).hexdigest()
+        return hashlib.sha256(f"{self.how} {self._machine}".encode() + path.read_bytes()).hexdigest()
 
     def _png(self, path: Path, ppi: float, image: np.ndarray) -> bytes:
         """A grey PNG that says its resolution, and what was done to what."""

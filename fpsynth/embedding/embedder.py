@@ -16,6 +16,7 @@ from fpsynth.embedding.bundled import CONFIG, WEIGHTS, default_embedding
 from fpsynth.embedding.network import PPI, SIZE, WINDOW, EmbeddingNetwork
 from fpsynth.errors import DamagedFile, UserError
 from fpsynth.extractor.contrast import normalised
+from fpsynth.grey import rescaled
 
 BATCH = 16
 
@@ -49,9 +50,7 @@ class Embedder:
 
 def placed(image: np.ndarray, ppi: float) -> np.ndarray:
     """A grey image at 250 ppi, contrast-normalised, its ridges' middle in the middle of (256, 256) float32."""
-    if ppi != PPI:
-        image = cv2.resize(image, None, fx=PPI / ppi, fy=PPI / ppi, interpolation=cv2.INTER_AREA)
-    even = normalised(torch.from_numpy(image.astype(np.float32))[None, None], WINDOW)[0, 0].numpy()
+    even = normalised(torch.from_numpy(rescaled(image, PPI / ppi).astype(np.float32))[None, None], WINDOW)[0, 0].numpy()
     x, y = middle(even)
     out: np.ndarray = cv2.getRectSubPix(np.pad(even, SIZE // 2), (SIZE, SIZE), (x + SIZE // 2, y + SIZE // 2))
     return out

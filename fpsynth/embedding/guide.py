@@ -55,7 +55,7 @@ def match_of(embedder: Embedder, codec: Codec, image: np.ndarray, strength: floa
 
 
 def _placed(grey: Tensor) -> Tensor:
-    """As embedder.placed, at 500 ppi and with gradients: (B, 1, H, W) -> (B, 1, 256, 256)."""
+    """As embedder.placed but for half a pixel, at 500 ppi and with gradients: (B, 1, H, W) -> (B, 1, 256, 256)."""
     even = F.pad(normalised(F.avg_pool2d(grey, 2), WINDOW), (SIZE // 2,) * 4)
     inside = even[..., SIZE // 2 : -SIZE // 2, SIZE // 2 : -SIZE // 2]
     corners = [middle(one[0].detach().cpu().numpy()) for one in inside]

@@ -17,8 +17,8 @@ CANONICAL: tuple[tuple[float, float], ...] = (
     (0.89, 1.6e-5),
     (0.9, 6e-6),
 )
-"""Thresholds, and the share of pairs of different fingers whose canonical prints (making.screen) are as alike: of
-499,500 pairs, by benchmarks/screen.py."""
+"""Thresholds, and the share of pairs of different fingers whose canonical prints (making.screen) are as alike: of the
+499,500 pairs of 1,000 fingers, by benchmarks/screen.py, which prints the shares of these thresholds."""
 
 
 def false_match_rate(threshold: float) -> float:

@@ -4,6 +4,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from fpsynth.grey import rescaled
+
 WINDOW = 64
 STEP = 32
 PERIOD = 9.0
@@ -23,9 +25,7 @@ def stated_ppi(picture: Image.Image) -> float | None:
 
 def at_500(image: np.ndarray, ppi: float) -> np.ndarray:
     """A grey image (height, width) at 500 ppi."""
-    if ppi == 500:
-        return image
-    return cv2.resize(image, None, fx=500 / ppi, fy=500 / ppi, interpolation=cv2.INTER_AREA)
+    return rescaled(image, 500 / ppi)
 
 
 def foreground(image: np.ndarray) -> np.ndarray:

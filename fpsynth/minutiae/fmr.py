@@ -116,6 +116,7 @@ def decode_body(reader: Reader, dialect: Dialect) -> Record:
     require(width > 0 and height > 0, f"image of {width}x{height}")
     require(across >= MIN_RESOLUTION and down >= MIN_RESOLUTION, f"resolution {across}x{down} px/cm: at least 99")
     require(across == down, f"resolution {across}x{down} px/cm: pixels must be square")
+    require(count > 0, "0 views: at least 1")
     require(reserved == 0, "reserved byte of the header is not 0")
     views = tuple(_decode_view(reader, width, height, dialect) for _ in range(count))
     require(reader.offset == len(reader.data), f"{len(reader.data) - reader.offset} bytes left over")

@@ -37,7 +37,7 @@ class Guiding:
     schedule: Schedule
 
     def towards(self, words: Sequence[Mapping[str, str | None]], strengths: Mapping[str, float]) -> "Towards":
-        """The gradient for a batch of images that are to be read as these words."""
+        """The gradient for a batch of images that are to be read as these words; a strength of 0 asks for none."""
         known = self.reader.words
         slots = {slot: strength for slot, strength in strengths.items() if strength and slot in known}
         wanted = {s: [known[s].index(w) if (w := one.get(s)) in known[s] else -1 for one in words] for s in slots}
@@ -54,6 +54,8 @@ class Towards:
 
     def __call__(self, z: Tensor, x0: Tensor, t: Tensor) -> Tensor:
         """(B, C, h, w) float32 at one time t: sum over the slots of strength x gradient of log p(word | z_t)."""
+        if not self.strengths:
+            return torch.zeros_like(z)
         guiding = self.guiding
         with torch.inference_mode(False), torch.enable_grad():
             free = z.detach().clone().requires_grad_()

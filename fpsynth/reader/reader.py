@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from fpsynth.errors import DamagedFile, UserError
+from fpsynth.grey import rescaled
 from fpsynth.reader.bundled import CONFIG, WEIGHTS, default_reader
 from fpsynth.reader.network import MULTIPLE, ReaderNetwork
 
@@ -64,9 +64,7 @@ class Reader:
 
 def placed(image: np.ndarray, ppi: float) -> np.ndarray:
     """A grey image at 500 ppi, its border repeated until both sides are multiples of 32."""
-    if ppi != PPI:
-        how = cv2.INTER_AREA if ppi > PPI else cv2.INTER_CUBIC
-        image = cv2.resize(image, None, fx=PPI / ppi, fy=PPI / ppi, interpolation=how)
+    image = rescaled(image, PPI / ppi)
     more = [-side % MULTIPLE for side in image.shape]
     before = [extra // 2 for extra in more]
     sides = zip(before, (extra - half for extra, half in zip(more, before, strict=True)), strict=True)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from glob import glob, has_magic
+from glob import escape, glob, has_magic
 from pathlib import Path
 
 from fpsynth.errors import DamagedFile
@@ -33,7 +33,9 @@ def templates(entries: Sequence[str], folder: Path) -> tuple[Path, ...]:
 
 
 def _entry(index: int, entry: str, folder: Path, fault: Callable[[Path], str | None]) -> list[Path]:
-    paths = sorted(Path(p) for p in glob(str(folder / entry))) if has_magic(entry) else [folder / entry]
+    paths = [folder / entry]
+    if has_magic(entry) and not os.path.exists(paths[0]):
+        paths = sorted(Path(p) for p in glob(str(Path(escape(str(folder)), entry))))
     if not paths:
         raise FileProblem(index, f"no file matches {entry}")
     for path in paths:

@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +21,11 @@ from fpsynth.dataset import DatasetSpec, DatasetWriter, Row, features, manifest
 from fpsynth.dataset.formats import open_format
 from fpsynth.dataset.reader.source import open_source
 from fpsynth.dataset.row import facts, png
+from fpsynth.dataset.spec import Part
 from fpsynth.dataset.stored import row_of
 from fpsynth.dataset.verify import damages
 from fpsynth.errors import UserError
-from fpsynth.files import LOCK
+from fpsynth.files import LOCK, Busy
 from fpsynth.minutiae import iso19794, xyt
 from tests.dataset.rows import row, shard
 
@@ -41,11 +44,11 @@ def spec(form: str = "parquet", sidecars: tuple[str, ...] = SIDECARS, **provenan
     )
 
 
-def build(root: Path, form: str) -> DatasetWriter:
+def build(root: Path, form: str, rows: Callable[[int], Iterator[Row]] = shard, verify: bool = False) -> DatasetWriter:
     writer = DatasetWriter(root, spec(form))
-    writer.prepare()
+    writer.prepare(verify=verify)
     for index in writer.missing():
-        assert writer.write(index, shard(index)) == 6
+        assert writer.write(index, rows(index)) == 6
     assert writer.finish()
     return writer
 
@@ -335,6 +338,82 @@ def test_a_run_that_verifies_makes_anew_what_changed(made, form: str, closed: bo
     assert tree(root) == tree(made[form])
 
 
+def as_long(index: int) -> Iterator[Row]:
+    """The rows of a shard with the same images, that say something else in as many bytes."""
+    return (replace(row, subject=row.subject + 1) for row in shard(index))
+
+
+def longer(index: int) -> Iterator[Row]:
+    return (replace(row, prompt=row.prompt * 500) for row in shard(index))
+
+
+def listed(root: Path) -> list[str]:
+    return [record.file for record in manifest.shard_records(manifest.read(root) or {})]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("rows", [as_long, longer])
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_shard_that_was_changed_is_made_again_and_never_signed(
+    made, form: str, rows: Callable[[int], Iterator[Row]], verify: bool, tmp_path: Path
+) -> None:
+    root, other = Path(shutil.copytree(made[form], tmp_path / "o")), tmp_path / "other"
+    build(other, form, rows)
+    victim = listed(root)[0]
+    shutil.copy(other / victim, root / victim)
+    assert DatasetWriter(root, spec(form)).any_missing() == (rows is longer)
+    build(root, form, verify=verify)
+    if verify or rows is longer:
+        assert tree(root) == tree(made[form])
+    else:
+        assert any(damages(root)), "not looked for, and not signed either"
+
+
+@pytest.mark.parametrize("form", ["parquet", "webdataset"])
+def test_a_changed_shard_is_not_signed_where_another_is_lost(made, form: str, tmp_path: Path) -> None:
+    root, other = Path(shutil.copytree(made[form], tmp_path / "o")), tmp_path / "other"
+    build(other, form, as_long)
+    lost, victim, _ = listed(root)
+    (root / lost).unlink()
+    shutil.copy(other / victim, root / victim)
+    writer = DatasetWriter(root, spec(form))
+    writer.prepare()
+    told = manifest.read(root)
+    assert writer.missing() == [0, 1] and told and not told["complete"]
+    build(root, form)
+    assert tree(root) == tree(made[form])
+
+
+def test_a_shard_made_anew_in_other_bytes_is_signed_as_it_is(made, tmp_path: Path) -> None:
+    """As on another processor, whose pixels may differ by a grey level, in as many bytes."""
+    root = Path(shutil.copytree(made["webdataset"], tmp_path / "o"))
+    (root / listed(root)[0]).unlink()
+    build(root, "webdataset", as_long)
+    assert not any(damages(root))
+
+
+def test_no_file_goes_because_a_manifest_names_it(made, tmp_path: Path) -> None:
+    root, thesis = Path(shutil.copytree(made["parquet"], tmp_path / "o")), tmp_path / "thesis.txt"
+    thesis.write_text("years of work")
+    (root / "manifest.json").write_text((root / "manifest.json").read_text().replace(listed(root)[0], "../thesis.txt"))
+    build(root, "parquet", verify=True)
+    assert thesis.exists() and tree(root) == tree(made["parquet"])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("lost", ["README.md", "card.png"])
+def test_a_lost_card_alone_is_written_again(made, form: str, lost: str, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(made[form], tmp_path / "o"))
+    (root / lost).unlink()
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*.*") if path.name not in ("README.md", "card.png")}
+    writer = DatasetWriter(root, spec(form))
+    assert not writer.any_missing()
+    writer.prepare()
+    assert writer.missing() == [] and writer.finish()
+    assert tree(root) == tree(made[form])
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
 def test_verify_wants_a_finished_dataset(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no dataset"):
         list(damages(tmp_path))
@@ -371,16 +450,16 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from fpsynth.files import alone
-with alone(Path(sys.argv[1])):
+with alone(Path(sys.argv[1]), sys.argv[2]):
     print("held", flush=True)
     time.sleep(60)
 """
 
 
 @pytest.fixture
-def other_run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds tmp_path / "out"."""
-    command = [sys.executable, "-c", HOLDER, str(tmp_path / "out")]
+def other_run(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds tmp_path / "out", whole or as a part."""
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "out"), getattr(request, "param", LOCK)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "held\n"
         yield process
@@ -392,6 +471,51 @@ def test_a_second_writer_is_refused_by_name(tmp_path: Path, other_run: subproces
     with pytest.raises(UserError, match=r"out: another run is at work there"), writer.alone():
         pass
     assert [path.name for path in (tmp_path / "out").iterdir()] == [LOCK]
+
+
+PART_2 = ".fpsynth-2-of-2.lock"
+
+
+@pytest.mark.parametrize(
+    ("other_run", "part", "refused"),
+    [
+        (LOCK, None, True),
+        (LOCK, Part(1, 2), True),
+        (PART_2, None, True),
+        (PART_2, Part(2, 2), True),
+        (PART_2, Part(1, 2), False),
+    ],
+    indirect=["other_run"],
+)
+def test_whole_runs_and_parts_exclude_each_other(
+    tmp_path: Path, other_run: subprocess.Popen[str], part: Part | None, refused: bool
+) -> None:
+    writer = DatasetWriter(tmp_path / "out", spec())
+    expected = pytest.raises(Busy, match=r"^.*out: another run is at work there.*$") if refused else nullcontext()
+    with expected, writer.alone(part):
+        writer.prepare()
+    assert (tmp_path / "out" / "manifest.json").exists() != refused
+    other_run.kill()
+    other_run.wait()
+    with writer.alone(part):
+        writer.prepare()
+    left = {path.name for path in (tmp_path / "out").iterdir()}
+    assert left == {"manifest.json"} | (set() if refused else {PART_2})
+
+
+def test_of_parts_that_end_together_one_closes_and_another_may_begin(tmp_path: Path) -> None:
+    first, second, third = (DatasetWriter(tmp_path / "out", spec()) for _ in range(3))
+    with first.alone(Part(1, 3)), second.alone(Part(2, 3)):
+        first.prepare()
+        for index in first.missing():
+            first.write(index, shard(index))
+        with first.alone():
+            with pytest.raises(Busy), second.alone():
+                pass
+            with third.alone(Part(3, 3)):
+                assert first.finish()
+    with first.alone():
+        assert LOCK in tree(tmp_path / "out"), "it holds the folder whole again"
 
 
 def test_the_lock_of_a_killed_writer_is_no_hindrance(tmp_path: Path, other_run: subprocess.Popen[str]) -> None:

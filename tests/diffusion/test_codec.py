@@ -100,3 +100,13 @@ def test_an_encoder_written_for_another_shape_is_refused(vae):
         write_encoder(vae, block_dct(4))
     transform = read_encoder(vae)
     assert transform is not None and transform.lossless
+
+
+def test_gradients_flow_after_a_first_decoding_without_them(vae, images):
+    codec = KLCodec(vae)
+    with torch.inference_mode():
+        latents = codec.encode(images)
+        codec.decode(latents)
+    free = latents.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(codec.sketch(free).sum(), free)
+    assert gradient[:, 0].abs().min() > 0

@@ -86,3 +86,34 @@ def test_what_a_network_says(prediction):
         assert torch.allclose(found, true, atol=1e-3)
     assert torch.allclose(schedule.saying(x0, z, t), output, atol=1e-3)
     assert torch.allclose(schedule.jump(z, output, t, t // 2), schedule.noisy(x0, e, t // 2), atol=1e-3)
+
+
+SPREAD = 0.5
+"""Deviation of the data whose posterior is known."""
+
+
+def reached(name, steps, eta=None):
+    """Where a sampler ends that is told the mean of the posterior of normal data, and where it began."""
+    schedule = tangent_schedule("sample")
+
+    def posterior(z, t):
+        a, s = schedule.scales(t.view(1))
+        return a * SPREAD**2 / (a**2 * SPREAD**2 + s**2) * z
+
+    generator, course = torch.Generator().manual_seed(2), make_course(name, sampler_of(name), schedule, steps, eta)
+    start = torch.randn(1, 1, 64, 64, generator=generator)
+    end = sampler_of(name).sample(posterior, start, lambda i: torch.randn(start.shape, generator=generator), course)
+    return end, start
+
+
+@pytest.mark.parametrize("steps", [100, 150, 600])
+def test_ddim_reaches_the_deviation_of_the_data_in_any_number_of_steps(steps):
+    """The probability flow of normal data is a scaling; 150 and 600 do not divide 1000."""
+    end, start = reached("ddim", steps)
+    assert float(end.std() / start.std()) == pytest.approx(SPREAD, rel=0.02)
+
+
+@pytest.mark.parametrize("steps", [50, 60, 600])
+def test_ddim_with_all_its_noise_is_ancestral_sampling(steps):
+    one, other = (reached(name, steps, eta)[0] for name, eta in (("ddim", 1.0), ("ddpm", None)))
+    torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)

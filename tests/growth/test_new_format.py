@@ -8,7 +8,7 @@ import pytest
 
 from fpsynth import vocabulary
 from fpsynth.console import Console
-from fpsynth.dataset import formats
+from fpsynth.dataset import formats, manifest
 from fpsynth.dataset.item import Item
 from fpsynth.dataset.reader.source import open_source
 from fpsynth.errors import UserError
@@ -66,7 +66,7 @@ def look(root: Path) -> Look:
 
 
 def images(root: Path) -> list[Item]:
-    return [item for unit in open_source(root, None).units for item in unit.read()]
+    return [item for unit in open_source(root, manifest.read(root)).units for item in unit.read()]
 
 
 def contents(root: Path) -> dict[str, bytes]:

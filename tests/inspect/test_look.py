@@ -3,6 +3,7 @@
 import itertools
 import json
 import struct
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +117,21 @@ def test_a_second_look_is_the_same_from_the_cache(
     assert inspect_path(dataset, options).figures == first
 
 
+def test_other_weights_of_our_own_extractor_look_again(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("fpsynth.extractor.mindtct.missing", lambda: "not wanted")
+    inspect_path(dataset, Options(workers=1))
+    looked: list[int] = []
+    monkeypatch.setattr("fpsynth.inspect.measure.scan.judge", lambda *_: looked.append(1))
+    inspect_path(dataset, Options(workers=1))
+    assert not looked
+    monkeypatch.setattr("fpsynth.extractor.network.extractor_digest", lambda: "other")
+    inspect_path(dataset, Options(workers=1))
+    assert len(looked) == 18
+
+
 def test_who_judged_when_it_was_made(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def judged(rows: list[Row]) -> list[Row]:
         return [replace(r, gate=replace(r.gate, extractor="mindtct" if r.identity else "skeleton")) for r in rows]
@@ -154,6 +170,17 @@ def test_anybodys_parquet_with_a_label(tmp_path: Path) -> None:
         assert (figures["images"], figures["identities"], figures["made_by_fpsynth"]) == (4, 2, False)
 
 
+@pytest.mark.parametrize("option", ["training", "reference"])
+def test_one_parquet_file_to_compare_with(option: str, dataset: Path, tmp_path: Path) -> None:
+    if option == "reference":
+        pytest.importorskip("torchmetrics")
+    rows = [{"image": {"bytes": png(row(i, k)), "path": None}, "label": i} for i in range(6) for k in range(3, 6)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet")
+    figures = inspect_path(dataset, replace(QUICK, **{option: tmp_path / "x.parquet"})).figures
+    told = figures["privacy"]["training_images"] if option == "training" else figures["realism"]["reference_images"]
+    assert told == 18
+
+
 def test_two_datasets_side_by_side(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = build(tmp_path / "other", lambda rows: rows[:6] + rows[6:12] + rows[12:15], sidecars=())
     seen = inspect_path(dataset, Options(judges=False, cache=False, workers=1, against=other))
@@ -172,6 +199,15 @@ def test_contact_sheet(dataset: Path, tmp_path: Path) -> None:
     inspect_path(dataset, Options(judges=False, cache=False, workers=1, sheet=tmp_path / "s.png"))
     with Image.open(tmp_path / "s.png") as page:
         assert page.size == (3 * 262 + 6, 6 * 262 + 6)
+
+
+def test_no_sheet_where_no_image_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / "o").mkdir()
+    for n in range(2):
+        (tmp_path / "o" / f"{n}_0.png").write_bytes(b"no image")
+    seen = inspect_path(tmp_path / "o", replace(QUICK, sheet=tmp_path / "s.png"))
+    assert ([fault.kind for fault in seen.faults], seen.exit_code) == (["damaged image"] * 2, 3)
+    assert any("s.png is not written" in notice for notice in seen.notices) and not (tmp_path / "s.png").exists()
 
 
 def test_recipe(tmp_path: Path) -> None:
@@ -203,6 +239,52 @@ def test_model(tmp_path: Path) -> None:
         weights.write_bytes(broken)
         seen = inspect_path(tmp_path)
         assert seen.exit_code == 3 and "unet/model.safetensors" in str(seen.faults[0])
+
+
+@pytest.mark.parametrize("option", ["sheet", "html", "recipe", "against", "reference", "training"])
+@pytest.mark.parametrize("name", ["r.yaml", "model"])
+def test_what_only_images_can_tell_is_refused(option: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("identities: 5\nimpressions: 3\n")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model_index.json").write_text("{}")
+    with pytest.raises(UserError, match=rf"^--{option}: there are no images in \S+{name}, which is a \w+$"):
+        inspect_path(tmp_path / name, Options(**{option: tmp_path / "x"}))
+
+
+def test_what_only_images_can_tell_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("identities: 5\nimpressions: 3\n")
+    with pytest.raises(UserError, match=r"^--sheet, --training: there are no images"):
+        inspect_path(tmp_path / "r.yaml", Options(sheet=tmp_path / "s.png", training=tmp_path))
+
+
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing may be measured."""
+    monkeypatch.setattr("fpsynth.inspect.look.dataset.measure_dataset", lambda *_: pytest.fail("it was measured"))
+
+
+@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.parametrize("option", ["against", "reference", "training"])
+@pytest.mark.parametrize(("name", "line"), [("nowhere", "no such file"), ("empty", "no images"), ("text", "no images")])
+def test_nothing_to_compare_with_is_told_before_anything_is_measured(
+    option: str, name: str, line: str, dataset: Path, tmp_path: Path
+) -> None:
+    if option == "reference":
+        pytest.importorskip("torchmetrics")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text").write_text("no Parquet")
+    with pytest.raises(UserError, match=rf"{name}: (there is )?{line}"):
+        inspect_path(dataset, replace(QUICK, **{option: tmp_path / name}))
+
+
+@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.parametrize(("option", "module"), [("html", "matplotlib"), ("reference", "torchmetrics")])
+def test_what_is_not_installed_is_told_before_anything_is_measured(
+    option: str, module: str, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UserError, match=f"{module}: install fpsynth with the extra 'report'"):
+        inspect_path(dataset, replace(QUICK, **{option: tmp_path}))
 
 
 def test_what_cannot_be_looked_at(tmp_path: Path) -> None:

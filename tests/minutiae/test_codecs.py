@@ -157,6 +157,16 @@ def test_broken_records_are_refused(offset: int, value: bytes, message: str) -> 
         iso19794.decode(broken)
 
 
+@pytest.mark.parametrize(
+    ("codec", "length", "body"),
+    [(iso19794, "00000018 0000", ISO[14:22]), (ansi378, "001a 0103 0000 0000", ANSI[16:24])],
+    ids=["iso", "ansi"],
+)
+def test_a_record_without_views_is_refused(codec, length: str, body: bytes) -> None:
+    with pytest.raises(FormatError, match="0 views"):
+        codec.decode(ISO[:8] + bytes.fromhex(length) + body + b"\0\0")
+
+
 @pytest.mark.parametrize("cut", range(len(ISO)))
 def test_truncated_records_are_refused(cut: int) -> None:
     with pytest.raises(FormatError):

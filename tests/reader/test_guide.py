@@ -55,6 +55,14 @@ def test_nothing_is_wanted_of_a_slot_that_is_open_or_not_guided(guiding):
     assert slope[1].abs().max() == 0
 
 
+def test_a_strength_of_0_is_no_guidance(model, guiding):  # noqa: F811
+    asked = [request(1), request(2)]
+    free = sample(model, DDIM, asked)
+    told = sample(model, DDIM, asked, [guiding.towards(WANTED, {"sensor": 0.0})])
+    for one, other in zip(free, told, strict=True):
+        assert np.abs(one.image.astype(int) - other.image).max() <= 1
+
+
 @pytest.mark.parametrize("prediction", ["v_prediction", "epsilon", "sample"])
 def test_the_score_is_moved_by_the_gradient(prediction):
     """s times the gradient is what epsilon loses (ADM, algorithm 2)."""

@@ -290,6 +290,18 @@ def test_styles_are_found_from_the_recipes_folder(tmp_path, monkeypatch):
     assert [style.name for style in load_recipe(path).styles] == ["a.png", "b.png", "a.png"]
 
 
+def test_brackets_are_a_pattern_only_where_no_file_is_called_so(tmp_path):
+    folder = tmp_path / "a[1]"
+    folder.mkdir()
+    for name in ("q[1].png", "q1.png", "q2.png"):
+        Image.new("L", (8, 8)).save(folder / name)
+    (folder / "recipe.yaml").write_text(
+        "identities: 1\nimpressions: 1\nstyle: {images: ['q[1].png', 'q[12].png', 'q[[]*.png']}\n"
+    )
+    styles = load_recipe(folder / "recipe.yaml").styles
+    assert [style.name for style in styles] == ["q[1].png", "q1.png", "q2.png", "q[1].png"]
+
+
 def test_a_truncated_style_image_is_refused(recipe, tmp_path):
     Image.effect_noise((64, 64), 50).save(tmp_path / "whole.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:900])
@@ -373,6 +385,7 @@ TEMPLATE = "100 120 45 50\n140 90 200 60\n"
         ("{source: {minutiae: none.xyt}}", "finger.source.minutiae[0]: no file none.xyt"),
         ("{source: {minutiae: recipe.yaml}}", "recipe.yaml is not a minutiae file that can be read"),
         ("{source: {minutiae: empty.xyt}}", "empty.xyt has no minutiae"),
+        ("{source: {minutiae: blank.fmr}}", "blank.fmr is not a minutiae file that can be read"),
         ("{source: {prints: one.xyt}}", "one.xyt is not an image that can be read"),
         ("{source: {}}", "finger.source: one of minutiae, prints and images must be listed, and not two"),
         ("{source: {minutiae: one.xyt}}", "identities: 4, but finger.source lists 1 files"),
@@ -385,6 +398,7 @@ def test_fingers_of_files_and_by_hand_that_cannot_be(recipe, finger, line):
     path = recipe(GOOD + f"finger: {finger}\n")
     Path("one.xyt").write_text(TEMPLATE)
     Path("empty.xyt").write_text("")
+    Path("blank.fmr").write_bytes(bytes.fromhex("464d5200 20323000 00000018 0000 0200 01e0 00c5 00c5 00 00"))
     assert line in message(path)
 
 

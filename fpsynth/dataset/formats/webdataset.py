@@ -6,23 +6,26 @@ called ID.minutiae.json.
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fpsynth.dataset.formats.protocol import Format
-from fpsynth.dataset.item import Item, class_names, row_item
+from fpsynth.dataset.item import Item, row_item
 from fpsynth.dataset.manifest import digest
 from fpsynth.dataset.reader.disk import files_below
+from fpsynth.dataset.reader.plain_folder import IMAGES
 from fpsynth.dataset.reader.unit import Unit
 from fpsynth.dataset.row import Row, facts, metadata_features, png
 from fpsynth.dataset.sidecar import encode
-from fpsynth.dataset.spec import DatasetSpec, ShardPlace, split_of
+from fpsynth.dataset.spec import DatasetSpec, ShardPlace
 from fpsynth.dataset.stored import Stored
 from fpsynth.files import replacing
 from fpsynth.vocabulary import SIDECARS
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
 ENDING = ".tar"
 INSIDE = {**SIDECARS, "json": ".minutiae.json"}
 """Endings of the sidecars' names in the archive."""
+NAME = re.compile(r"((?:.*/)?[^./]+)(\.[^/]*)")
+"""What a file has in common with the others of its sample, and its ending, as webdataset parts them."""
+NUMBER = re.compile(r"(^|[-_])\d+(-of-\d+)?$")
+"""What stands behind the split in the name of a shard, ours or anybody's."""
 
 
 class Layout(Format):
@@ -64,8 +71,8 @@ class Layout(Format):
         return pa.Table.from_pylist([stored.facts for stored in self.rows(file)], schema=schema)
 
     def rows(self, file: Path, sidecars: tuple[str, ...] = ()) -> Iterator[Stored]:
-        for members in _samples(file):
-            told = _coded(json.loads(members[".json"]))
+        for key, members in _samples(file):
+            told = _coded(key, _told(key, members))
             yield Stored(told, members.get(".png", b""), {form: members.get(INSIDE[form]) for form in sidecars})
 
     def size(self, file: Path) -> int:
@@ -78,12 +85,13 @@ class Layout(Format):
         return None
 
     def units(self, sidecars: tuple[str, ...]) -> tuple[Unit, ...] | None:
-        return tuple(TarUnit(file, self.root, sidecars) for file in files_below(self.root, (ENDING,))) or None
+        shards = [file for file in files_below(self.root, (ENDING,)) if _has_columns(file)]
+        return tuple(TarUnit(file, self.root, sidecars) for file in shards) or None
 
 
 @dataclass(frozen=True)
 class TarUnit:
-    """A shard."""
+    """A shard, of ours or anybody's."""
 
     path: Path
     root: Path
@@ -108,16 +116,16 @@ class TarUnit:
         return digest(self.path)
 
     def read(self) -> Iterator[Item]:
-        labels = class_names(_columns().arrow_schema)
-        for stored in Layout(self.root).rows(self.path, self.sidecars):
+        split = NUMBER.sub("", self.path.stem) or None
+        for key, members in _samples(self.path):
+            told = _told(key, members)
             yield row_item(
-                stored.facts,
-                labels=labels,
-                label="identity",
-                name=stored.facts["id"],
-                encoded=stored.encoded,
-                split=split_of(self.path.stem),
-                sidecars=stored.sidecars,
+                told,
+                labels={},
+                name=str(told.get("id") or f"{self.name}#{key}"),
+                encoded=next((members[ending] for ending in IMAGES if ending in members), b""),
+                split=split,
+                sidecars={form: members.get(INSIDE[form]) for form in self.sidecars},
             )
 
 
@@ -139,22 +147,42 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     archive.addfile(member, io.BytesIO(content))
 
 
-def _samples(path: Path) -> Iterator[dict[str, bytes]]:
-    """The files of one image after the other, by their endings. Raises ValueError for a file that is no archive."""
+def _samples(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """The name of one sample after the other, and its files by their endings. Raises ValueError for no archive."""
     key, members = "", dict[str, bytes]()
     try:
         with tarfile.open(path, "r|") as archive:
             for member in archive:
-                stream = archive.extractfile(member)
-                name, _, ending = member.name.partition(".")
-                if members and name != key:
-                    yield members
+                name, stream = NAME.fullmatch(member.name), archive.extractfile(member) if member.isfile() else None
+                if name is None or stream is None:
+                    continue
+                if members and name[1] != key:
+                    yield key, members
                     members = {}
-                key, members = name, {**members, f".{ending}": stream.read() if stream else b""}
+                key, members = name[1], {**members, name[2].lower(): stream.read()}
     except tarfile.TarError as error:
         raise ValueError(str(error)) from None
     if members:
-        yield members
+        yield key, members
+
+
+def _has_columns(path: Path) -> bool:
+    """Whether the first sample of an archive has JSON; a damaged one may have, so that it is looked at and named."""
+    try:
+        return any(".json" in members for _, members in islice(_samples(path), 1))
+    except (OSError, ValueError):
+        return True
+
+
+def _told(key: str, members: Mapping[str, bytes]) -> dict[str, Any]:
+    """The JSON of a sample. Raises ValueError where there is none."""
+    try:
+        told = json.loads(members.get(".json", b"null"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{key}: its JSON is damaged ({error})") from None
+    if not isinstance(told, dict):
+        raise ValueError(f"{key}: has no JSON that says its columns")
+    return told
 
 
 @cache
@@ -177,10 +205,12 @@ def _said(value: Any, column: Any) -> Any:
     return float(np.float32(value)) if column.dtype == "float32" else value
 
 
-def _coded(told: Mapping[str, Any]) -> dict[str, Any]:
+def _coded(key: str, told: Mapping[str, Any]) -> dict[str, Any]:
     """The columns as facts() gave them. Raises ValueError where they are others."""
+    if told.get("id") is None or told.get("identity") is None:
+        raise ValueError(f"{key}: not the columns of a dataset of fpsynth (no id, or no identity)")
     try:
         coded: dict[str, Any] = _columns().encode_example({"file_name": "", **told})
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not the columns of a dataset of fpsynth ({error})") from None
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{key}: not the columns of a dataset of fpsynth ({error})") from None
     return coded

@@ -1,1 +1,1 @@
-"""Reading datasets: ours in any format, anybody's Parquet files and image folders, plain folders of fingerprints."""
+"""Reading datasets: ours in any format, anybody's Parquet files, image folders and tars, folders of fingerprints."""

@@ -48,12 +48,11 @@ class MetadataUnit:
 
         labels, split = class_names(pq.read_schema(self.path)), self.path.parent.name
         for row in self._rows():
-            name = str(row.get("id") or row["file_name"])
-            sidecars = self.sidecars.read(split, row["identity"], name) if self.sidecars else {}
+            name = str(row.get("id") or f"{split}/{row['file_name']}")
+            sidecars = self.sidecars.read(split, row.get("identity"), name) if self.sidecars else {}
             yield row_item(
                 row,
                 labels=labels,
-                label="identity",
                 name=name,
                 encoded=self._image(row),
                 split=split,
@@ -64,6 +63,8 @@ class MetadataUnit:
         import pyarrow.parquet as pq
 
         rows: list[dict[str, Any]] = pq.ParquetFile(self.path).read_row_group(self.group).to_pylist()
+        if not all(isinstance(row.get("file_name"), str) for row in rows):
+            raise ValueError("there are rows without a file_name")
         return rows
 
     def _image(self, row: dict[str, Any]) -> bytes:

@@ -13,8 +13,6 @@ from fpsynth.dataset.reader.sidecars import Sidecars
 from fpsynth.dataset.reader.unit import CHUNK
 from fpsynth.dataset.spec import split_of
 
-LABELS = ("identity", "label", "subject", "finger", "person", "id")
-"""Columns that say whose finger it is, the first that is there."""
 BUFFER = 1 << 20
 """Bytes of a Parquet column that are read at once."""
 ROWS = 256
@@ -82,23 +80,20 @@ class ParquetUnit:
         import pyarrow.parquet as pq
 
         stored = pq.ParquetFile(self.path, buffer_size=BUFFER, pre_buffer=False)  # else a whole row group is held
-        names, labels = stored.schema_arrow.names, class_names(stored.schema_arrow)
-        label = next((column for column in LABELS if column in names), None)
-        number = self.first
+        labels, number = class_names(stored.schema_arrow), self.first
         for batch in stored.iter_batches(batch_size=CHUNK, row_groups=self.groups, use_threads=False):
             for row in batch.to_pylist():
-                yield self._item(row, labels, label, number)
+                yield self._item(row, labels, number)
                 number += 1
 
-    def _item(self, row: dict[str, Any], labels: Mapping[str, list[str]], label: str | None, number: int) -> Item:
+    def _item(self, row: dict[str, Any], labels: Mapping[str, list[str]], number: int) -> Item:
         image = row.get("image")
         encoded = image.get("bytes") if isinstance(image, dict) else image
         name = str(row.get("id") or f"{self.name}#{number}")
-        sidecars = self.sidecars.read(self.split, row["identity"], name) if self.sidecars else {}
+        sidecars = self.sidecars.read(self.split, row.get("identity"), name) if self.sidecars else {}
         return row_item(
             row,
             labels=labels,
-            label=label,
             name=name,
             encoded=encoded if isinstance(encoded, bytes) else b"",
             split=self.split,

@@ -12,7 +12,7 @@ from fpsynth.dataset.reader.disk import content, files_below
 from fpsynth.dataset.reader.unit import CHUNK
 
 IMAGES = (".png", ".tif", ".tiff", ".bmp", ".pgm", ".jpg", ".jpeg")
-STEM = re.compile(r"^(.*)[_-](\d+)$")
+STEM = re.compile(r"^(.+)[_-](\d+)$")
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,21 @@ class FilesUnit:
 
 
 def folder_units(root: Path) -> Iterator[FilesUnit]:
-    """All images below root: FINGER_IMPRESSION in the name of the file, or else the folder is the finger."""
+    """All images below root: FINGER_IMPRESSION in the name of the file, or else the folder is the finger.
+
+    Fingers called the same in two folders are two. By folders, each image in root itself is a finger of its own.
+    """
     files = files_below(root, IMAGES)
     matches = [STEM.match(file.stem) for file in files]
     by_name = sum(match is not None for match in matches) * 2 >= len(files)
     labelled = []
     for number, (file, match) in enumerate(zip(files, matches, strict=True)):
         if by_name:
-            labelled.append((file, match[1], int(match[2])) if match else (file, file.stem, 1))
+            finger, impression = (match[1], int(match[2])) if match else (file.stem, 1)
+            owner = file.with_name(finger)
         else:
-            labelled.append((file, file.parent.relative_to(root).as_posix(), number))
+            owner, impression = file if file.parent == root else file.parent, number
+        labelled.append((file, owner.relative_to(root).as_posix(), impression))
     for start in range(0, len(labelled), CHUNK):
         first = labelled[start][0].relative_to(root).as_posix()
         yield FilesUnit(first, tuple(labelled[start : start + CHUNK]))

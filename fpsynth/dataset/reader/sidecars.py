@@ -18,8 +18,10 @@ class Sidecars:
     formats: tuple[str, ...]
     state: str = ""
 
-    def read(self, split: str, identity: int, name: str) -> dict[str, bytes | None]:
-        """Contents by format; None for a file that is not there."""
+    def read(self, split: str, identity: int | None, name: str) -> dict[str, bytes | None]:
+        """Contents by format; None for a file that is not there. Raises ValueError where identity is no number."""
+        if not isinstance(identity, int):
+            raise ValueError(f"{name}: its identity is no number")
         stem = image_stem(self.folder, split, identity, name)
         return {form: content(stem.with_name(name + SIDECARS[form])) for form in self.formats}
 

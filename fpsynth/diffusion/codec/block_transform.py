@@ -37,8 +37,9 @@ class BlockTransform:
 
     @cached_property
     def inverse(self) -> Tensor:
-        """(f * f, k): the least-squares one."""
-        inverse: Tensor = torch.linalg.pinv(self.analysis)
+        """(f * f, k): the least-squares one, of use to gradients too wherever it was first asked for."""
+        with torch.inference_mode(False):
+            inverse: Tensor = torch.linalg.pinv(self.analysis)
         return inverse
 
     @cached_property

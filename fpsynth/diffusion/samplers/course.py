@@ -36,6 +36,11 @@ class Course:
         """The time after a step's; None after the last."""
         return int(self.times[step + 1]) if step + 1 < len(self.times) else None
 
+    def kept(self, step: int) -> tuple[Tensor, Tensor]:
+        """alphas_cumprod at a step's time and at the next; 1 after the last."""
+        table, after = self.schedule.alphas_cumprod, self.after(step)
+        return table[int(self.times[step])], torch.ones(()) if after is None else table[after]
+
 
 class Sampler(Protocol):
     """A module of this folder."""

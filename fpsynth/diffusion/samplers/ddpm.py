@@ -1,6 +1,5 @@
 """Ancestral sampling (Ho et al. 2020, equations 6 and 7), variance fixed small."""
 
-import torch
 from diffusers import DDPMScheduler
 from torch import Tensor
 
@@ -25,9 +24,7 @@ def sample(predict: Predict, start: Tensor, inject: Inject, course: Course) -> T
 
 def _posterior(course: Course, step: int, z: Tensor, x0: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance of the latent at the next time."""
-    table, after = course.schedule.alphas_cumprod, course.after(step)
-    alpha = table[int(course.times[step])]
-    before = torch.ones(()) if after is None else table[after]
+    alpha, before = course.kept(step)
     ratio = alpha / before
     beta = 1 - ratio
     mean = before.sqrt() * beta / (1 - alpha) * x0 + ratio.sqrt() * (1 - before) / (1 - alpha) * z

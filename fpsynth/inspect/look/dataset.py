@@ -1,5 +1,6 @@
 """A dataset: measured, reported, and beside another one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,18 @@ from fpsynth.inspect.measure.dataset import (
     against_reference,
     against_training,
     measure_dataset,
+    source_at,
 )
 from fpsynth.inspect.measure.fault import as_dict
+from fpsynth.inspect.measure.realism import require_torchmetrics
+from fpsynth.inspect.report.charts import require_matplotlib
 from fpsynth.inspect.report.section import beside
 from fpsynth.inspect.report.sections import dataset_sections
 
 
 def look_at_dataset(path: Path, options: Options, progress: Any = None) -> Look:
     """Measure the dataset, and write sheet, report and recipe where asked for. Raises UserError where it cannot."""
-    if options.recipe is not None:
-        check_target(options.recipe)
+    _check(options)
     depth = Depth(options.judges, options.limit, options.ppi, options.workers, options.cache)
     measured = measure_dataset(path, depth, progress)
     if options.reference is not None:
@@ -29,7 +32,8 @@ def look_at_dataset(path: Path, options: Options, progress: Any = None) -> Look:
     if options.training is not None:
         measured = against_training(measured, options.training, depth, progress)
     figures = {"path": str(path), **to_json(measured.figures)}
-    figures |= {"faults": [as_dict(f) for f in measured.faults], "notices": measured.notices}
+    notices = [*measured.notices, *_left_out(measured, options)]
+    figures |= {"faults": [as_dict(f) for f in measured.faults], "notices": notices}
     sections, faults = dataset_sections(measured.figures), list(measured.faults)
     if options.against is not None:
         other = measure_dataset(options.against, depth, progress)
@@ -37,11 +41,29 @@ def look_at_dataset(path: Path, options: Options, progress: Any = None) -> Look:
         figures["against"] = {"path": str(options.against), **to_json(other.figures)}
         sections = beside(sections, dataset_sections(other.figures), path.name, options.against.name)
     _write(measured, options)
-    return Look(figures, sections, faults, measured.notices)
+    return Look(figures, sections, faults, notices)
+
+
+def _check(options: Options) -> None:
+    """Raise UserError for what cannot be followed, before anything is measured."""
+    if options.recipe is not None:
+        check_target(options.recipe)
+    if options.html is not None:
+        require_matplotlib()
+    if options.reference is not None:
+        require_torchmetrics()
+    for other in (options.against, options.reference, options.training):
+        if other is not None:
+            source_at(other)
+
+
+def _left_out(measured: Measured, options: Options) -> Iterator[str]:
+    if options.sheet is not None and not measured.records:
+        yield f"{options.sheet} is not written: no image can be read"
 
 
 def _write(measured: Measured, options: Options) -> None:
-    if options.sheet is not None:
+    if options.sheet is not None and measured.records:
         from fpsynth.inspect.report.sheet import write_sheet
 
         write_sheet(measured, options.sheet)

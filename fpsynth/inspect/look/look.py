@@ -7,6 +7,8 @@ from fpsynth.errors import UserError
 from fpsynth.inspect.look.result import Look, Options
 
 RECIPES = (".yaml", ".yml")
+OF_IMAGES = ("sheet", "html", "recipe", "against", "reference", "training")
+"""Options that nothing but a dataset can follow."""
 
 
 def inspect_path(path: Path, options: Options | None = None, progress: Any = None) -> Look:
@@ -30,5 +32,5 @@ def inspect_path(path: Path, options: Options | None = None, progress: Any = Non
 
 
 def _images_wanted(path: Path, options: Options, what: str) -> None:
-    if options.recipe is not None:
-        raise UserError(f"--recipe: is written from images, and {path} is {what}")
+    if said := [f"--{name}" for name in OF_IMAGES if getattr(options, name) is not None]:
+        raise UserError(f"{', '.join(said)}: there are no images in {path}, which is {what}")

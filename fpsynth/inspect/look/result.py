@@ -18,8 +18,7 @@ class Options:
 
     judges: None for where they are installed. limit: images that are looked at in depth. ppi: of plain folders.
     html: a report file. sheet: a contact sheet (PNG). recipe: a recipe that makes prints like these, to be written.
-    against: a second dataset. reference: a folder of real images.
-    training: a folder of the images that the model was trained on.
+    against: a second dataset. reference: one of real images. training: one of the images that the model was trained on.
     """
 
     judges: bool | None = None

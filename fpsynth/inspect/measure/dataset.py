@@ -135,26 +135,33 @@ def measure_dataset(path: Path, depth: Depth, progress: Progress | None = None) 
     )
 
 
-def against_reference(measured: Measured, folder: Path, depth: Depth, progress: Progress | None) -> Measured:
-    """The same with figures against a folder of real images. Raises UserError where they cannot be compared."""
-    told = realism(measured.records, scan_dataset(folder, depth, progress))
+def against_reference(measured: Measured, path: Path, depth: Depth, progress: Progress | None) -> Measured:
+    """The same with figures against a dataset of real images. Raises UserError where they cannot be compared."""
+    told = realism(measured.records, scan_dataset(path, depth, progress))
     return replace(measured, figures=replace(measured.figures, realism=told))
 
 
-def against_training(measured: Measured, folder: Path, depth: Depth, progress: Progress | None) -> Measured:
-    """The same with figures against a folder of training images. Raises UserError where they cannot be compared."""
+def against_training(measured: Measured, path: Path, depth: Depth, progress: Progress | None) -> Measured:
+    """The same with figures against a dataset of training images. Raises UserError where they cannot be compared."""
     judge = comparer(depth, progress) if measured.judged else None
-    told = privacy(measured.records, scan_dataset(folder, depth, progress), measured.scores, judge)
+    told = privacy(measured.records, scan_dataset(path, depth, progress), measured.scores, judge)
     return replace(measured, figures=replace(measured.figures, privacy=told))
 
 
 def scan_dataset(path: Path, depth: Depth, progress: Progress | None = None) -> list[Record]:
     """Only the records of a dataset. Raises UserError as measure_dataset does."""
-    if not path.is_dir():
-        raise UserError(f"{path}: there is no such folder")
-    source = open_source(path, None)
-    scans = _scan(source, depth, _extractor(depth, []), progress)
+    scans = _scan(source_at(path), depth, _extractor(depth, []), progress)
     return [record for scan in scans for record in scan.records]
+
+
+def source_at(path: Path) -> Source:
+    """The images at path, of which none is read yet. Raises UserError where there are none."""
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file or folder")
+    source = open_source(path, None)
+    if not _total(source):
+        raise UserError(f"{path}: no images that can be read are there")
+    return source
 
 
 def comparer(depth: Depth, progress: Progress | None) -> Comparer:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from fpsynth.extractor.ridges import at_500, block_periods, foreground
 from fpsynth.grey import grey_levels
@@ -47,6 +47,8 @@ def decode(encoded: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             return grey_levels(image)
+    except UnidentifiedImageError:
+        raise ValueError("of no known format") from None
     except Image.DecompressionBombError as error:
         raise ValueError(str(error)) from None
 

@@ -71,7 +71,7 @@ def realism(records: Sequence[Record], reference: Sequence[Record]) -> Realism:
 
     NFIQ2's measures and the minutiae are compared where both sides were judged.
     """
-    _require_torchmetrics()
+    require_torchmetrics()
     ours, real = ([r for r in own if r.print is not None] for own in (records, reference))
     if min(len(ours), len(real)) < FEW or len({r.identity for r in real}) < 4:
         raise UserError(f"a comparison needs at least {FEW} images that show a print on each side, of 4 fingers")
@@ -82,7 +82,8 @@ def realism(records: Sequence[Record], reference: Sequence[Record]) -> Realism:
     return Realism(len(ours), len(real), distances)
 
 
-def _require_torchmetrics() -> None:
+def require_torchmetrics() -> None:
+    """Raise UserError where nothing can be compared with a reference."""
     try:
         import torchmetrics  # noqa: F401
     except ImportError:

@@ -24,7 +24,7 @@ from fpsynth.inspect.measure.reading import known, read
 from fpsynth.inspect.measure.record import Record, from_json, shared, to_json
 from fpsynth.work import processes
 
-VERSION = 5
+VERSION = 6
 """Part of every cache key: raised when a figure is measured in another way."""
 SMALL = 48
 """Up to so many images no processes are started."""
@@ -150,9 +150,18 @@ def _cached(task: Task, digest: str) -> Path | None:
         return None
     sample = None if task.sample is None else sorted(task.sample)
     facts = known()
-    how = [VERSION, bundled_digest(), facts and facts.digest, sample, task.extractor, task.ppi]
+    how = [VERSION, bundled_digest(), facts and facts.digest, sample, _key_of(task.extractor), task.ppi]
     key = json.dumps([digest, task.unit.name, task.unit.state, *how])
     return task.cache / f"{hashlib.sha256(key.encode()).hexdigest()}.json.z"
+
+
+def _key_of(extractor: Extractor | None) -> str | None:
+    """Its name, and the weights of our own one."""
+    if extractor != "skeleton":
+        return extractor
+    from fpsynth.extractor.network import extractor_digest  # torch is loaded only where it is used
+
+    return f"{extractor} {extractor_digest()}"
 
 
 def _load(task: Task, digest: str) -> Scan | None:

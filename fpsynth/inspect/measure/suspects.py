@@ -1,6 +1,6 @@
 """What scores say of labels: fingers that two identities share, swapped labels, fingers that match nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -12,8 +12,11 @@ from fpsynth.inspect.measure.record import Record
 
 FOLLOWED = 40
 """At most so many pairs of identities, and so many images, are looked at closely."""
+AMONG = 400
+"""An image that fits none of its own is compared with so many other identities at most, the first ones."""
 
-Compare = Callable[[Sequence[tuple[int, int]]], Sequence[float]]
+Pair = tuple[int, int]
+Compare = Callable[[Sequence[Pair]], Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,11 @@ class Suspicion:
 
 
 def label_faults(known: Suspicion) -> list[Fault]:
-    """Follow every non-mated match, and every image that fits none of its own, until the labels are explained."""
+    """Explain the labels of the pairs of identities that match best, also by an image that fits none of its own."""
     members = _members(known.scores.owner)
-    found = _matching_identities(known) | _partners_of_strangers(known, members)
-    pairs = {(min(pair), max(pair)) for pair in found}
+    best = _best([*_matching_identities(known), *_partners_of_strangers(known, members)])
     faults, explained = [], set()
-    for a, b in sorted(pairs)[:FOLLOWED]:
+    for a, b in sorted(sorted(best, key=lambda pair: (-best[pair], pair))[:FOLLOWED]):
         for fault in _explain(known, members[a], members[b]):
             if (fault.kind, fault.where) not in explained:
                 explained.add((fault.kind, fault.where))
@@ -72,33 +74,41 @@ def _members(owner: np.ndarray) -> list[np.ndarray]:
     return [np.flatnonzero(owner == n) for n in range(int(owner.max()) + 1)]
 
 
-def _matching_identities(known: Suspicion) -> set[tuple[int, int]]:
+def _best(matches: Iterable[tuple[Pair, float]]) -> dict[Pair, float]:
+    """The best score of each two identities."""
+    best: dict[Pair, float] = {}
+    for (a, b), score in matches:
+        pair = min(a, b), max(a, b)
+        best[pair] = max(best.get(pair, -np.inf), score)
+    return best
+
+
+def _matching_identities(known: Suspicion) -> Iterator[tuple[Pair, float]]:
     """Of the pairs that were drawn, and of those that are closest by another measure."""
-    scores = known.scores
-    drawn = tuples(scores.pairs.non_mated[scores.non_mated > known.scale.match])
-    return _owners(scores.owner, drawn) | _matches(known, tuples(known.closest))
+    yield from _matches(known, tuples(known.scores.pairs.non_mated), known.scores.non_mated.tolist())
+    closest = tuples(known.closest)
+    yield from _matches(known, closest, known.compare(closest))
 
 
-def _matches(known: Suspicion, pairs: list[tuple[int, int]]) -> set[tuple[int, int]]:
-    """The owners of those pairs that match."""
-    found = zip(pairs, known.compare(pairs), strict=True)
-    return _owners(known.scores.owner, [pair for pair, score in found if score > known.scale.match])
+def _matches(known: Suspicion, pairs: Sequence[Pair], scores: Sequence[float]) -> Iterator[tuple[Pair, float]]:
+    """The owners of those pairs that match, and their scores."""
+    owner = known.scores.owner
+    for (a, b), score in zip(pairs, scores, strict=True):
+        if score > known.scale.match:
+            yield (int(owner[a]), int(owner[b])), score
 
 
-def _owners(owner: np.ndarray, pairs: list[tuple[int, int]]) -> set[tuple[int, int]]:
-    return {(int(owner[a]), int(owner[b])) for a, b in pairs}
-
-
-def _partners_of_strangers(known: Suspicion, members: list[np.ndarray]) -> set[tuple[int, int]]:
-    """Identities that an image matches which fits none of its own: it is compared with one image of each."""
+def _partners_of_strangers(known: Suspicion, members: list[np.ndarray]) -> Iterator[tuple[Pair, float]]:
+    """Identities that an image matches which fits none of its own: the worst of these are compared with one image of
+    each."""
     best: dict[int, float] = {}
     for (a, b), score in zip(known.scores.pairs.mated, known.scores.mated, strict=True):
         for image in (int(a), int(b)):
             best[image] = max(best.get(image, -np.inf), float(score))
-    strangers = [image for image, score in best.items() if score < known.scale.none][:FOLLOWED]
-    others = [int(own[-1]) for own in members[: 10 * FOLLOWED]]
-    owner = known.scores.owner
-    return _matches(known, [(i, j) for i in strangers for j in others if owner[i] != owner[j]])
+    strangers = sorted((image for image, score in best.items() if score < known.scale.none), key=lambda i: best[i])
+    others, owner = [int(own[-1]) for own in members[:AMONG]], known.scores.owner
+    pairs = [(i, j) for i in strangers[:FOLLOWED] for j in others if owner[i] != owner[j]]
+    return _matches(known, pairs, known.compare(pairs))
 
 
 def _explain(known: Suspicion, one: np.ndarray, other: np.ndarray) -> list[Fault]:

@@ -97,9 +97,7 @@ class TarUnit:
         labels, split = class_names(metadata_features().arrow_schema), split_of(self.path.stem)
         for row, encoded in _rows(self.path):
             beside = self.sidecars.read(split, row["identity"], row["id"]) if self.sidecars else {}
-            yield row_item(
-                row, labels=labels, label="identity", name=row["id"], encoded=encoded, split=split, sidecars=beside
-            )
+            yield row_item(row, labels=labels, name=row["id"], encoded=encoded, split=split, sidecars=beside)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
