@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -14,22 +15,25 @@ from fpsynth.diffusion.codec import check_codec
 from fpsynth.diffusion.model import be_quiet
 from fpsynth.errors import UserError
 from fpsynth.files import alone
-from fpsynth.model_folder import check_student, default_model
+from fpsynth.model_folder import check_student, default_model, knows
 from fpsynth.reader.reader import load_reader
 from fpsynth.recipe.bundled import find_recipe
 from fpsynth.recipe.document import Document, read_document
 from fpsynth.recipe.validate import validate
-from fpsynth.training.adapt import AdaptSettings, own_prints, run_adapt
-from fpsynth.training.autoencoder import AutoencoderSettings, run_autoencoder
-from fpsynth.training.data import Bank, BankSettings, build_bank, build_prints
-from fpsynth.training.denoiser import AdapterSettings, DenoiserSettings, run_adapters, run_denoiser
-from fpsynth.training.distill import DistillSettings, run_distill
+from fpsynth.training.adapt import AdaptSettings, own_prints, prints_key, run_adapt
+from fpsynth.training.autoencoder import AutoencoderSettings, check_shape, run_autoencoder
+from fpsynth.training.data import USUAL_PPI, Bank, BankSettings, Store, build_bank, build_prints
+from fpsynth.training.denoiser import AdapterSettings, DenoiserSettings, begun_model, run_adapters, run_denoiser
+from fpsynth.training.distill import DistillSettings, check_distill, run_distill
 from fpsynth.training.embedding import EmbeddingSettings, run_embedding
 from fpsynth.training.extractor import ExtractorSettings, run_extractor
 from fpsynth.training.finisher import FinisherSettings, run_finisher
-from fpsynth.training.loop import check_precision
+from fpsynth.training.loop import Origin, check_origin, check_precision, claim_origin, origin_of
 from fpsynth.training.reader import ReaderSettings, run_reader
 from fpsynth.training.upscaler import UpscalerSettings, run_upscaler
+
+BASES = ("model", "start", "autoencoder")
+"""Keys of what a run begins with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,33 +67,44 @@ def _bank_stage(settings: BankSettings, out: Path, device: str, console: Console
 
 
 def _autoencoder_stage(settings: AutoencoderSettings, out: Path, device: str, console: Console) -> None:
+    check_shape(settings)
     run_autoencoder(settings, _prepare(settings, settings.bank, out, console), out, device, console)
 
 
 def _denoiser_stage(settings: DenoiserSettings, out: Path, device: str, console: Console) -> None:
     check_codec(settings.autoencoder)
+    if settings.start:
+        check_bundle(settings.start)
+    begun_model(settings)
     run_denoiser(settings, _prepare(settings, settings.bank, out, console), out, device, console)
 
 
 def _adapters_stage(settings: AdapterSettings, out: Path, device: str, console: Console) -> None:
     check_bundle(settings.model)
-    run_adapters(settings, _prepare(settings, settings.bank, out, console), out, device, console)
+    bank = _prepare(settings, settings.bank, out, console, knows(settings.model).ppi)
+    run_adapters(settings, bank, out, device, console)
 
 
 def _embedding_stage(settings: EmbeddingSettings, out: Path, device: str, console: Console) -> None:
-    with alone(out.parent / "prints"):
-        prints = build_prints(out.parent / "prints", settings.prints, console.note)
+    origin, folder = origin_of(settings), out.parent / "prints"
+    check_origin(out, origin)
+    with alone(folder):
+        prints = build_prints(folder, settings.prints, console.note)
+    claim_origin(out, origin | {"prints": Store(folder).identity(settings.prints.chunks)})
     _write_settings(settings, out)
     run_embedding(settings, prints, out, device, console)
 
 
 def _finisher_stage(settings: FinisherSettings, out: Path, device: str, console: Console) -> None:
-    check_bundle(settings.model or default_model())
-    run_finisher(settings, _prepare(settings, settings.bank, out, console), out, device, console)
+    base = settings.model or default_model()
+    check_bundle(base)
+    bank = _prepare(settings, settings.bank, out, console, knows(base).ppi)
+    run_finisher(settings, bank, out, device, console)
 
 
 def _extractor_stage(settings: ExtractorSettings, out: Path, device: str, console: Console) -> None:
-    run_extractor(settings, _prepare(settings, settings.bank, out, console), out, device, console)
+    bank = _prepare(settings, settings.bank, out, console, (USUAL_PPI,))
+    run_extractor(settings, bank, out, device, console)
 
 
 def _upscaler_stage(settings: UpscalerSettings, out: Path, device: str, console: Console) -> None:
@@ -100,13 +115,20 @@ def _reader_stage(settings: ReaderSettings, out: Path, device: str, console: Con
     check_bundle(settings.model or default_model())
     if settings.start:
         load_reader(settings.start)
-    run_reader(settings, _prepare(settings, settings.bank, out, console), out, device, console)
+    bank = _prepare(settings, settings.bank, out, console, (USUAL_PPI,))
+    run_reader(settings, bank, out, device, console)
 
 
 def _adapt_stage(settings: AdaptSettings, out: Path, device: str, console: Console) -> None:
-    check_bundle(settings.model or default_model())
+    base = settings.model or default_model()
+    check_bundle(base)
+    if (seen := knows(base).ppi) and USUAL_PPI not in seen:
+        raise UserError(f"model: {base} does not draw prints of {USUAL_PPI} ppi, as which they are learnt")
+    origin = {"data": prints_key(settings)}
+    check_origin(out, origin_of(settings) | origin)
     own = own_prints(settings, out / "own", console)
-    run_adapt(settings, own, _prepare(settings, settings.bank, out, console), out, device, console)
+    bank = _prepare(settings, settings.bank, out, console, (USUAL_PPI,), origin)
+    run_adapt(settings, own, bank, out, device, console)
 
 
 STAGES: Final[Mapping[str, Stage]] = {
@@ -138,7 +160,7 @@ def train(stage: str, order: Order, console: Console) -> None:
         raise document.error(("stage",), f"is {found!r}, but the stage to run is {stage!r}")
     settings = _settings(document, STAGES[stage].settings)
     device = "cpu" if (stage, order.device) == ("bank", "auto") else choose_device(order.device)
-    _check_loop(settings, device)
+    _check(settings, order.folder, device)
     with alone(order.folder):
         STAGES[stage].run(settings, order.folder, device, console)
     console.result({"stage": stage, "output": str(order.folder)}, brief=str(order.folder))
@@ -149,13 +171,15 @@ def distill(order: Order, console: Console) -> None:
     be_quiet()
     settings = validate(read_document(find_recipe(order.recipe), order.overrides), DistillSettings)
     device, model = choose_device(order.device), settings.model or default_model()
-    _check_loop(settings, device)
+    out = order.folder
+    _check(settings, out, device)
     check_bundle(model)
     if settings.teacher:
         check_student(model, settings.teacher)
-    out = order.folder
+    check_distill(settings, model)
     with alone(out):
-        run_distill(settings, model, _prepare(settings, settings.bank, out, console), out, device, console)
+        bank = _prepare(settings, settings.bank, out, console, knows(model).ppi)
+        run_distill(settings, model, bank, out, device, console)
     facts = {"student": settings.name, "output": str(out / "model")}
     console.result(facts, brief=str(out / "model"))
 
@@ -168,14 +192,38 @@ def _settings(document: Document, schema: type[BaseModel]) -> BaseModel:
     return validate(Document(document.path, data, document.keys, document.values), schema)
 
 
-def _check_loop(settings: Any, device: str) -> None:
+def _check(settings: BaseModel, out: Path, device: str) -> None:
+    """Raises UserError for a number format that the device has not, and for a model that the run itself writes."""
     if loop := getattr(settings, "loop", None):
         check_precision(loop.precision, device)
+    written = (out / "model").resolve()
+    for key in BASES:
+        if (given := getattr(settings, key, None)) is not None:
+            base = given.resolve()
+            if base == written or base in written.parents or written in base.parents:
+                raise UserError(f"{key}: {given} overlaps {out / 'model'}, which this run writes; choose another -o")
 
 
-def _prepare(settings: BaseModel, bank: Path | BankSettings, out: Path, console: Console) -> Bank:
-    """The bank at a path, or the one that is described, built beside the folders of the runs; and out/settings.json."""
-    found = Bank(bank) if isinstance(bank, Path) else _built(out.parent / "bank", bank, console)
+def _prepare(
+    settings: BaseModel,
+    bank: Path | BankSettings,
+    out: Path,
+    console: Console,
+    ppi: tuple[int, ...] = (),
+    origin: Origin = MappingProxyType({}),
+) -> Bank:
+    """The bank at a path, or the one that is described, built beside the folders of the runs; and out/settings.json.
+
+    ppi: resolutions that the stage can use, empty: any; origin: what decides the weights beside the settings. Raises
+    UserError for a bank of another one, and where the run in `out` has a checkpoint that something else decided.
+    """
+    given = Bank(bank) if isinstance(bank, Path) else bank
+    if ppi and given.ppi not in ppi:
+        raise UserError(f"bank: is of {given.ppi} ppi, and this stage needs {' or '.join(map(str, ppi))}")
+    told = {**origin_of(settings), **origin}
+    check_origin(out, told)
+    found = given if isinstance(given, Bank) else _built(out.parent / "bank", given, console)
+    claim_origin(out, told | {"bank": found.digest})
     _write_settings(settings, out)
     return found
 

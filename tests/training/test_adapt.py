@@ -2,32 +2,40 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from fpsynth.console import Console
+from fpsynth.dataset.row import png
 from fpsynth.diffusion.denoiser.guidance import ask
 from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
 from fpsynth.finger import make_finger
 from fpsynth.impression import CaptureSettings, capture
 from fpsynth.leak import check_leak
-from fpsynth.model_folder import default_model, knows, write_knows
+from fpsynth.model_folder import default_model, knows, students, write_knows
 from fpsynth.recipe import load_recipe
 from fpsynth.sensor.touch import touch
+from fpsynth.training import run
 from fpsynth.training.adapt import AdaptSettings, own_prints, run_adapt
 from fpsynth.training.adapt.mixed import MixedLatents
 from fpsynth.training.adapt.prints import bank_of, read_prints
 from fpsynth.training.batches import DropSettings, draw_batch
 from fpsynth.training.data import CHUNK, BankSettings, build_bank, encode_bank
+from fpsynth.training.distill import DistillSettings, run_distill
 from fpsynth.training.loop import step_generator
+from tests.inspect import population
 from tests.training.tiny import CROPS, QUIET, Cut, cut_at, loop, quiet
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "train" / "adapt.yaml"
 
 
 def line_scan(folder: Path, fingers, each: int, side: int = 256) -> Path:
@@ -59,13 +67,51 @@ def adapted(data, model, bank, plan, out, console=QUIET, **changes) -> Path:
     return out / "model"
 
 
-def test_students_go_with_the_model(prints, model, bank, tmp_path):
-    """Also those with a U-Net of their own."""
-    base = tmp_path / "base"
-    shutil.copytree(model, base)
+@dataclass(frozen=True)
+class Telling(Console):
+    """Keeps what is said."""
+
+    said: list = field(default_factory=list)
+
+    def note(self, text):
+        self.said.append(text)
+
+
+def test_students_that_are_changes_of_the_model_go_with_it_and_others_do_not(prints, model, bank, tmp_path):
+    """A U-Net of its own has learnt nothing of the prints."""
+    base, console = tmp_path / "base", Telling()
+    run_distill(
+        DistillSettings(model=model, name="lora", rank=2, crops=CROPS, loop=loop(1)),
+        model, bank, tmp_path / "distill", "cpu", QUIET,
+    )  # fmt: skip
+    shutil.copytree(tmp_path / "distill" / "model", base)
     shutil.copytree(model / "unet", base / "students" / "quick" / "unet")
-    after = adapted(prints, base, bank, loop(1), tmp_path / "run", rank=4)
-    load_model(after, student="quick", dtype=torch.float32)
+    after = adapted(prints, base, bank, loop(1), tmp_path / "run", console, rank=4)
+    assert students(after) == ["lora"] and students(base) == ["lora", "quick"]
+    load_model(after, student="lora", dtype=torch.float32)
+    assert any(text.startswith("student quick: has weights of its own") for text in console.said)
+
+
+def test_prints_of_others_in_the_folder_of_a_run_are_refused(home, prints, model, bank, tmp_path):
+    """Before their bank takes the place of the one that the model learnt from."""
+    other = shutil.copytree(prints, tmp_path / "other")
+    (other / "0_0.png").rename(other / "0_9.png")
+    (other / "0_1.png").unlink()
+
+    def train(data, *changes):
+        given = (f"data={data}", f"model={model}", f"bank={home / 'bank'}", "rank=2", "finisher=null", *changes)
+        short = ("loop.steps=1", "loop.batch=2", "loop.precision=fp32", "crops.sizes={64: 1.0}")
+        run.train("adapt", run.Order(recipe=RECIPE, overrides=(*given, *short), out=tmp_path / "run"), QUIET)
+
+    train(prints)
+    card, bytes_of = tmp_path / "run" / "model" / "README.md", tmp_path / "run" / "own" / "chunk-00000.safetensors"
+    before = card.read_text(), bytes_of.read_bytes()
+    with pytest.raises(UserError, match=r"run: its checkpoint was made from something else \(data\)"):
+        train(other)
+    assert (card.read_text(), bytes_of.read_bytes()) == before
+    train(shutil.copytree(prints, tmp_path / "moved"))
+    with pytest.raises(UserError, match=r"something else \(rank\)"):
+        train(prints, "rank=4")
 
 
 @pytest.mark.parametrize("rank", [4, 0])
@@ -231,6 +277,18 @@ def error(model, bank) -> float:
     z = model.schedule.noisy(batch.latents, noise, t)
     clean = model.schedule.clean(z, ask(model.denoiser, model.denoiser.tell(batch.conditions), z, t), t)
     return float((clean - batch.latents).square().mean())
+
+
+def test_prints_in_one_parquet_file_are_compared_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("fpsynth.leak.generate", lambda order, console: population.build(order.out))
+    shown = {(i, k): png(population.row(i, k)) for i in range(3) for k in range(2)}
+    rows = [{"image": {"bytes": encoded, "path": None}, "label": i} for (i, _), encoded in shown.items()]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "prints.parquet")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "README.md").write_text("A model.\n")
+    (tmp_path / "settings.json").write_text(json.dumps({"data": str(tmp_path / "prints.parquet"), "ppi": 500}))
+    told = check_leak(tmp_path, "cpu", QUIET)
+    assert (told["images"], told["training_images"]) == (18, 6) and told["flagged"] >= 6
 
 
 def test_the_card_says_whether_the_prints_come_back(prints, tmp_path):

@@ -1,6 +1,7 @@
 """The closed-form encoder against plain matrix products; the stage against itself, cut off and resumed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from fpsynth.diffusion.codec import KLCodec
 from fpsynth.diffusion.codec.block_transform import block_pca
 from fpsynth.diffusion.codec.closed_form import read_encoder, write_encoder
 from fpsynth.errors import UserError
-from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder, run_autoencoder
-from fpsynth.training.autoencoder.autoencoder import reconstruction_loss
+from fpsynth.training.autoencoder import AutoencoderSettings, check_shape, new_autoencoder, run_autoencoder
+from fpsynth.training.autoencoder.autoencoder import _begun, reconstruction_loss
 from fpsynth.training.loop import LoopSettings, fast_group_norm
 from fpsynth.training.loop.group_norm import FastGroupNorm
 from tests.training.tiny import QUIET, Cut, cut_at
@@ -37,6 +38,8 @@ def waves(count: int, size: int) -> Tensor:
 class MemoryBank:
     """512 x 512 images in memory, with the methods of a Bank that the stage uses."""
 
+    digest = "memory"
+
     def __init__(self, images: Tensor) -> None:
         self._images = ((images[:, 0] + 1) * 127.5).round().to(torch.uint8)
 
@@ -52,7 +55,7 @@ class MemoryBank:
 
 def settings(**loop: object) -> AutoencoderSettings:
     plan = {"steps": 6, "batch": 2, "checkpoint_minutes": 60, "log_every": 2, "grid_every": 6, "warmup": 2, **loop}
-    return AutoencoderSettings(stage="autoencoder", loop=LoopSettings(**plan), crop=32, block_out_channels=(8, 16, 32))
+    return AutoencoderSettings(stage="autoencoder", loop=LoopSettings(**plan), crop=64, block_out_channels=(8, 16, 32))
 
 
 @pytest.mark.parametrize(("blocks", "channels"), [((16, 32, 64), 4), ((8, 16, 32, 64), 16), ((8, 32, 64), 6)])
@@ -164,6 +167,32 @@ def test_a_cut_off_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     whole, cut_off = (AutoencoderKL.from_pretrained(tmp_path / run / "vae") for run in ("whole", "cut"))
     for ours, theirs in zip(whole.parameters(), cut_off.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_an_encoder_of_other_settings_or_half_written_is_made_again(tmp_path: Path) -> None:
+    bank, folder = MemoryBank(waves(4, 512)), tmp_path / "encoder"
+
+    def digest(**changes: object) -> str:
+        return KLCodec(AutoencoderKL.from_pretrained(begun(settings().model_copy(update=changes)))).digest
+
+    def begun(plan: AutoencoderSettings) -> Path:
+        return _begun(plan, bank, folder, QUIET)  # type: ignore[arg-type]
+
+    first = digest()
+    kept = (folder / "config.json").stat().st_ino
+    assert digest(edges=0.5) == first and (folder / "config.json").stat().st_ino == kept
+    other = digest(latent_channels=3)
+    assert other != first and digest() == first
+    shutil.rmtree(folder)
+    (tmp_path / ".encoder.partial").mkdir()  # killed in between
+    (folder).mkdir()
+    (folder / "config.json").write_text("{}")
+    assert digest() == first and not (tmp_path / ".encoder.partial").exists()
+
+
+def test_widths_that_groups_do_not_divide_are_refused() -> None:
+    with pytest.raises(UserError, match="block_out_channels: 20 is no multiple of norm_num_groups, 8"):
+        check_shape(settings().model_copy(update={"block_out_channels": (20, 32, 64)}))
 
 
 def test_settings_refuse_unknown_keys() -> None:

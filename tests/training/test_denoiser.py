@@ -1,6 +1,7 @@
 """The denoiser on a bank of waves: it learns, leaves a model, and heeds what is dropped."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,14 +11,16 @@ from fpsynth.diffusion.denoiser.unet.adapter import attach, base_state, is_adapt
 from fpsynth.diffusion.denoiser.unet.build import build_image_encoder
 from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
+from fpsynth.model_folder import PLANES, default_model, knows
+from fpsynth.slots import SLOTS, words_of
 from fpsynth.training.batches import DropSettings, draw_batch
-from fpsynth.training.data import Labels
+from fpsynth.training.data import Bank, BankSettings, Labels, add_images
 from fpsynth.training.denoiser import run_denoiser
-from fpsynth.training.denoiser.denoiser import new_model
+from fpsynth.training.denoiser.denoiser import new_model, trained_on
 from fpsynth.training.denoiser.job import BLOCKS, multiscale
 from fpsynth.training.denoiser.looks import Looks
 from fpsynth.training.loop import step_generator
-from tests.training.tiny import QUIET, denoiser_settings, loop
+from tests.training.tiny import QUIET, denoiser_settings, loop, wave_bank, waves
 
 
 def test_learns_and_leaves_a_model_that_loads(home, model):
@@ -129,6 +132,34 @@ def test_the_image_encoder_learns_to_tell_devices_apart():
         adam.step()
         right.append(figures["right"])
     assert sum(right[-5:]) / 5 > 0.9, right
+
+
+def described(bank, content):
+    """The bank with a description of another one."""
+    told = json.loads((bank.folder / "store.json").read_text())
+    (bank.folder / "store.json").write_text(json.dumps(told | {"settings": content}))
+    return Bank(bank.folder)
+
+
+def test_a_model_knows_the_words_and_the_resolution_of_its_bank(tmp_path):
+    """Of your own: what images bear, and their mirror images. Of a render also what has a share, or a sensor gives."""
+    bank = wave_bank(tmp_path)
+    own = trained_on(("ridge",), bank)
+    assert own.ppi == (500,) and own.planes == ("ridge",)
+    assert own.slots["sensor"] == ("optical", "ink") and own.slots["pattern"] == ("left_loop", "right_loop")
+    assert own.slots["surface"] == () and own.slots["skin"] == ("normal",)
+    fine = trained_on((), described(bank, BankSettings(ppi=1000, sensor={"ink": 1.0, "latent": 0.0}).content()))
+    assert fine.ppi == (1000,) and fine.slots["surface"] == ("card",) and fine.slots["technique"] == ()
+    assert fine.slots["skin"] == ("normal", "dry", "wet")
+
+
+def test_a_model_of_the_usual_bank_knows_all_words_that_need_no_teaching(tmp_path):
+    images, planes, labels = waves()
+    labels[0] = replace(labels[0], words=labels[0].words | {"sensor": "latent", "acquisition": "latent"})
+    add_images(tmp_path, images, planes, labels)
+    usual = described(Bank(tmp_path), BankSettings().content())
+    assert trained_on(PLANES, usual).slots == {slot: words_of(slot) for slot in SLOTS}
+    assert trained_on(PLANES, usual).slots == knows(default_model()).slots
 
 
 def test_a_run_begins_with_a_finished_model(home, bank, model, tmp_path):

@@ -28,14 +28,14 @@ from tests.training.tiny import QUIET, Cut, cut_at, denoiser_settings, loop
 
 
 @pytest.fixture(scope="module")
-def pixel_model(tmp_path_factory):
+def pixel_model(tmp_path_factory, bank):
     """An untrained model whose latents are the pixels, turned."""
     home = tmp_path_factory.mktemp("pixels")
     shape = {"transform": "dct", "block_out_channels": (16, 16, 64, 144), "latent_channels": 64}
     new_autoencoder(
         AutoencoderSettings(stage="autoencoder", loop=loop(1), **shape), torch.zeros(1, 1, 64, 64)
     ).save_pretrained(home / "encoder")
-    save_model(home / "model", new_model(denoiser_settings(home)), trained_on(PLANES))
+    save_model(home / "model", new_model(denoiser_settings(home)), trained_on(PLANES, bank))
     return home / "model"
 
 
@@ -113,10 +113,12 @@ def test_pictures_are_drawn_in_turns_and_half_from_the_print(pixel_model, source
 
 @pytest.mark.parametrize("learns", [True, False])
 def test_where_a_sensor_is_learnt_the_finisher_learns_on(bank, pixel_model, tmp_path, monkeypatch, learns):
+    """And anew, from other pictures, where the model has then learnt for longer."""
     monkeypatch.setattr("fpsynth.training.adapt.adapt.PICTURES", 64)
     run_finisher(settings_of(pixel_model, loop(1)), bank, tmp_path / "base", "cpu", QUIET)
     data, plan = line_scan(tmp_path / "prints", range(4), 3), loop(2) if learns else None
-    adapted(data, tmp_path / "base" / "model", bank, loop(1), tmp_path / "own", finisher=plan)
+    for steps in (1, 2) if learns else (1,):
+        adapted(data, tmp_path / "base" / "model", bank, loop(steps), tmp_path / "own", finisher=plan)
     path = "model/finisher/diffusion_pytorch_model.safetensors"
     before, after = (load_file(tmp_path / run / path) for run in ("base", "own"))
     assert all(torch.equal(before[key], after[key]) for key in before) != learns

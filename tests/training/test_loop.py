@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from fpsynth.errors import DamagedFile, UserError
 from fpsynth.training.loop import Learner, LoopSettings, step_generator
 from fpsynth.training.loop import fit as fit_job
 from fpsynth.training.loop.checkpoint import load_checkpoint
+from fpsynth.training.loop.place import Place
 from tests.training.tiny import QUIET
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +106,52 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):
     fit(again, settings(steps=800), out)
     fit(whole, settings(steps=800), tmp_path / "whole")
     assert torch.equal(whole.net.weight, again.net.weight)
+
+
+class HalfAccelerator:
+    """What the loop asks of an Accelerator with mixed_precision fp16, which there is on CUDA alone."""
+
+    device = torch.device("cpu")
+
+    def __init__(self):
+        self.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127, growth_interval=4)
+
+    def autocast(self):
+        return nullcontext()
+
+    def prepare(self, optimizer):
+        self.optimizer = optimizer
+        return self
+
+    @property
+    def param_groups(self):
+        return self.optimizer.param_groups
+
+    def backward(self, loss):
+        self.scaler.scale(loss).backward()
+
+    def clip_grad_norm_(self, parameters, most):
+        self.scaler.unscale_(self.optimizer)
+        return nn.utils.clip_grad_norm_(parameters, most)
+
+    def step(self):
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+
+def test_a_run_in_half_precision_resumes_to_the_same_weights(tmp_path, monkeypatch):
+    """The first steps overflow and are skipped; the loss is scaled again as it was. The accelerator is a stand-in."""
+    monkeypatch.setattr("fpsynth.training.loop.loop.choose_place", lambda *_: Place(HalfAccelerator(), torch.float32))
+    whole, often = LineJob(), {"steps": 40, "precision": "fp16", "checkpoint_minutes": 1e-9}
+    fit(whole, settings(**often), tmp_path / "whole")
+    for die_at in (2, 25):  # while steps are still skipped, and after that
+        with pytest.raises(KeyboardInterrupt):
+            fit(LineJob(die_at=die_at), settings(**often), tmp_path / "cut")
+    again = LineJob()
+    fit(again, settings(**often), tmp_path / "cut")
+    assert torch.equal(whole.net.weight, again.net.weight)
+    (one, state), (two, same) = (load_checkpoint(tmp_path / o / "checkpoint.safetensors") for o in ("whole", "cut"))
+    assert state == same and 0 < one["step/net.weight"] < 40 and one["step/net.weight"] == two["step/net.weight"]
 
 
 def test_metrics_of_a_cut_run_are_not_doubled(tmp_path):

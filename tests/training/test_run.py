@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,9 @@ from fpsynth.model_folder import default_model
 from fpsynth.recipe.document import read_document
 from fpsynth.recipe.validate import validate
 from fpsynth.training import run
-from fpsynth.training.data import BankSettings
+from fpsynth.training.data import BankSettings, add_images
 from fpsynth.training.run import STAGES
-from tests.training.tiny import QUIET
+from tests.training.tiny import QUIET, waves
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SHORT = ("loop.steps=1", "loop.batch=2", "loop.precision=fp32")
@@ -101,7 +102,14 @@ def test_every_stage_has_a_recipe():
         ("denoiser", "denoiser", "autoencoder=nowhere", "nowhere: no autoencoder there; `fpsynth train autoencoder`"),
         ("denoiser", "denoiser", "crops.sizes={72: 1.0}", "multiple of 64"),
         ("denoiser", "denoiser", "loop.precision=fp16", "fp16 needs a CUDA device"),
+        ("denoiser", "denoiser", "network={kind: unet, heads: 3}", "network: Value error, heads: 3 do not divide"),
+        ("denoiser", "denoiser", "loop.seed=4294967296", "loop.seed: must be at most"),
+        ("autoencoder", "autoencoder", "crop=130", "crop: Input should be a multiple of 64"),
+        ("autoencoder", "autoencoder", "crop=600", "crop: "),
+        ("autoencoder", "autoencoder", "block_out_channels=[16, 16, 20, 144]", "20 is no multiple of norm_num_groups"),
+        ("autoencoder", "autoencoder", "latent_channels=4", "it needs 64 latent_channels"),
         ("autoencoder", "autoencoder", "bank=nowhere", "nowhere: not a bank"),
+        ("adapt", "adapt", "finisher.precision=fp16", "finisher: Value error, precision fp16 beside"),
         ("adapters", "adapters", "model=nowhere", "nowhere: no model here"),
         ("reader", "reader", "start=nowhere", "nowhere: not a reader"),
         ("bank", "bank", "images=0", "images: must be more than 0, not 0"),
@@ -119,12 +127,30 @@ def test_mistakes_get_one_line_and_leave_nothing(tmp_path, stage, recipe, change
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        ("start=nowhere", "nowhere: no model here"),
+        ("start=MODEL", "is a model of another network"),
+        ("network.control_widths=[4, 8]", "control_widths wants 3 numbers"),
+    ],
+)
+def test_a_network_that_cannot_be_is_named_before_the_bank_is_made(home, model, tmp_path, change, told):
+    given = (f"autoencoder={home / 'encoder'}", "network={kind: unet, widths: [64, 128]}")
+    with pytest.raises(UserError, match=told):
+        change = change.replace("MODEL", str(model))
+        train("denoiser", RECIPES / "train" / "denoiser.yaml", (*SMALL, *given, change), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
         ("model=nowhere", "nowhere: no model here"),
         ("method=magic", "method: wants `kind`, one of phased, trajectory, segment, lcm"),
         ("method={kind: phased, hubris: 1}", "method.hubris: unknown key"),
         ("name=../up", "name: "),
         ("teacher=nobody", "has no student 'nobody'; it has: default"),
         ("loop.precision=fp16", "fp16 needs a CUDA device"),
+        ("teacher_steps=300", "teacher_steps 300 must divide 1000"),
+        ("start=nowhere", "start: nowhere is no folder of a student"),
     ],
 )
 def test_mistakes_in_distillation_leave_nothing(tmp_path, change, told):
@@ -132,6 +158,108 @@ def test_mistakes_in_distillation_leave_nothing(tmp_path, change, told):
         distill(RECIPES / "distill" / "lcm.yaml", (change,), tmp_path / "out")
     assert told in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+EXTRACTOR = ("crop=64", *SHORT)
+
+
+@pytest.fixture
+def extract(home, bank, tmp_path):
+    """A run of the extractor stage."""
+
+    def run_with(*overrides, bank=home / "bank"):
+        recipe = RECIPES / "train" / "extractor.yaml"
+        train("extractor", recipe, (*EXTRACTOR, f"bank={bank}", *overrides), tmp_path / "run")
+
+    return run_with
+
+
+def steps(out):
+    return [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_goes_on_longer_and_looks_more_often(extract, tmp_path):
+    extract()
+    extract("loop.steps=2", "loop.log_every=1", "loop.checkpoint_minutes=1", "loop.grid_every=7")
+    assert steps(tmp_path / "run") == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("loop.learning_rate=1.0e-4",), r"\(loop.learning_rate\)"),
+        (("crop=128", "loop.seed=3"), r"\(crop, loop.seed\)"),
+        (("zoom=[0.9, 1.25]",), r"\(zoom\)"),
+    ],
+)
+def test_a_checkpoint_of_other_settings_is_refused(extract, tmp_path, change, told):
+    extract()
+    before = (tmp_path / "run" / "settings.json").read_bytes()
+    with pytest.raises(UserError, match=f"run: its checkpoint was made from something else {told}"):
+        extract("loop.steps=2", *change)
+    assert (tmp_path / "run" / "settings.json").read_bytes() == before and steps(tmp_path / "run") == [1]
+    extract()
+
+
+def test_a_checkpoint_of_another_bank_is_refused(extract, home, tmp_path):
+    """By what it holds, wherever that lies."""
+    extract()
+    shutil.copytree(home / "bank", tmp_path / "same")
+    extract("loop.steps=2", bank=tmp_path / "same")
+    images, planes, labels = waves()
+    add_images(tmp_path / "other", images.flip(0), planes, labels)
+    with pytest.raises(UserError, match=r"something else \(bank\)"):
+        extract("loop.steps=3", bank=tmp_path / "other")
+
+
+def test_where_there_is_no_checkpoint_anything_may_begin(extract, tmp_path):
+    extract()
+    (tmp_path / "run" / "checkpoint.safetensors").unlink()
+    extract("loop.seed=3")
+    with pytest.raises(UserError, match=r"something else \(loop.seed\)"):
+        extract("loop.seed=4")
+
+
+def test_a_checkpoint_that_does_not_say_of_what_is_refused(extract, tmp_path):
+    extract()
+    (tmp_path / "run" / "origin.json").unlink()
+    with pytest.raises(UserError, match="does not say what it was made from; choose another folder"):
+        extract()
+
+
+def test_a_student_of_another_teacher_or_method_is_refused(home, trained, tmp_path):
+    given, recipe = (f"bank={home / 'bank'}", "rank=2", *SMALL), RECIPES / "distill" / "lcm.yaml"
+    distill(recipe, (*given, f"model={trained}"), tmp_path / "run")
+    other = shutil.copytree(trained, tmp_path / "other")
+    (other / "README.md").write_text("Another one.")
+    for change, told in ((f"model={other}", "model"), ("method={kind: phased}", "method.kind")):
+        with pytest.raises(UserError, match=rf"something else \({told}\)"):
+            distill(recipe, (*given, f"model={trained}", change), tmp_path / "run")
+    distill(recipe, (*given, f"model={shutil.copytree(trained, tmp_path / 'same')}"), tmp_path / "run")
+
+
+@pytest.mark.parametrize("stage", ["distill", "adapters", "finisher", "adapt"])
+def test_a_model_that_the_run_writes_over_is_refused(trained, tmp_path, stage):
+    own = shutil.copytree(trained, tmp_path / "own" / "model")
+    for base, out in ((own, tmp_path / "own"), (tmp_path / "own", tmp_path / "own"), (own, own / "run")):
+        with pytest.raises(UserError, match=r"^model: .* overlaps .*model, which this run writes"):
+            if stage == "distill":
+                distill(RECIPES / "distill" / "lcm.yaml", (f"model={base}",), out)
+            else:
+                train(stage, RECIPES / "train" / f"{stage}.yaml", (f"model={base}",), out)
+    assert load_model(own) and [path.name for path in (tmp_path / "own").iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("stage", ["reader", "extractor", "finisher", "adapters"])
+def test_a_bank_of_another_resolution_is_refused(home, trained, tmp_path, stage):
+    fine = shutil.copytree(home / "bank", tmp_path / "fine")
+    described = json.loads((fine / "store.json").read_text())
+    (fine / "store.json").write_text(json.dumps(described | {"settings": {"images": "own", "ppi": 1000}}))
+    for bank in (f"bank={fine}", "bank={ppi: 1000}"):
+        given = (bank, *((f"model={trained}",) if stage in ("finisher", "adapters") else ()))
+        with pytest.raises(UserError, match=r"^bank: is of 1000 ppi, and this stage needs 500$"):
+            train(stage, RECIPES / "train" / f"{stage}.yaml", given, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["fine"]
 
 
 def test_a_file_is_no_folder_for_a_run(tmp_path):

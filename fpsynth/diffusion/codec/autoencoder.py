@@ -15,7 +15,7 @@ from fpsynth.diffusion.codec.closed_form import read_encoder
 
 @dataclass(frozen=True)
 class KLCodec:
-    """An autoencoder of one grey channel."""
+    """An autoencoder of one grey channel. What it gives back lies where that lies which it is given."""
 
     vae: AutoencoderKL
 
@@ -69,10 +69,8 @@ class KLCodec:
         """
         if self.linear is not None:
             return self.linear.encode(images) * self._scale
-        weight = self.vae.encoder.conv_in.weight
-        placed = images.to(weight.device, weight.dtype)
-        latents: Tensor = self.vae.encode(placed).latent_dist.mode().float()
-        return latents * self._scale
+        latents: Tensor = self.vae.encode(self._placed(images)).latent_dist.mode()
+        return latents.to(images.device, torch.float32) * self._scale
 
     def white(self, noise: Tensor) -> Tensor:
         """Noise of its grain -> noise of the latents."""
@@ -84,10 +82,15 @@ class KLCodec:
         return self.sketch(latents) if self._lossless else self._decoded(latents)
 
     def _decoded(self, latents: Tensor) -> Tensor:
-        weight = self.vae.decoder.conv_in.weight
-        placed = latents.to(weight.device, weight.dtype)
-        images: Tensor = self.vae.decode(placed / self._scale).sample.float()
-        return images
+        images: Tensor = self.vae.decode(self._placed(latents) / self._scale).sample
+        return images.to(latents.device, torch.float32)
+
+    def _placed(self, x: Tensor) -> Tensor:
+        """Where the weights are, which follow what they are given to a GPU and stay there."""
+        if x.device.type != "cpu":
+            self.vae.to(x.device)
+        weight = self.vae.encoder.conv_in.weight
+        return x.to(weight.device, weight.dtype)
 
     def sketch(self, latents: Tensor) -> Tensor:
         """By the least-squares inverse of a closed-form encoder; an encoder of any other kind gets its own decoder."""

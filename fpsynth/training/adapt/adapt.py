@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, ValidationInfo, field_validator
 from torch import nn
 
 from fpsynth.console import Console
-from fpsynth.diffusion.bundle import SHARD
+from fpsynth.diffusion.bundle import SHARD, digest
 from fpsynth.diffusion.denoiser.unet import UnetDenoiser
 from fpsynth.diffusion.denoiser.unet.adapter import adapter_parameters, fix_biases, plain_unet
 from fpsynth.diffusion.denoiser.unet.lora import with_lora
@@ -21,16 +21,18 @@ from fpsynth.diffusion.model import Model, load_model
 from fpsynth.errors import UserError
 from fpsynth.extractor.network import extractor_digest
 from fpsynth.files import write_bytes
-from fpsynth.model_folder import default_model, knows, students, write_knows
+from fpsynth.model_folder import default_model, knows, student_folder, students, write_knows
 from fpsynth.reader.bundled import bundled_reader_digest
 from fpsynth.training.adapt.mixed import MixedLatents
 from fpsynth.training.adapt.prints import WORD, Own, bank_of, digest_of, read_prints
 from fpsynth.training.batches import CropSettings, DropSettings
 from fpsynth.training.data import Bank, BankSettings, LatentBank, encode_bank
+from fpsynth.training.data.description import read_description
 from fpsynth.training.denoiser.job import DenoiserJob
 from fpsynth.training.denoiser.lessons import freeze, lessons_for
 from fpsynth.training.denoiser.preview import Preview
 from fpsynth.training.finisher import Artist, FinisherSettings, drawing_of, teach
+from fpsynth.training.finisher.drawn import HOLDS
 from fpsynth.training.loop import LoopSettings, choose_place, fast_group_norm, fit
 
 FEWEST = 10
@@ -65,6 +67,15 @@ class AdaptSettings(BaseModel):
         default=None, description="how the model's finisher learns on, where it has one; null: it stays as it is"
     )
 
+    @field_validator("finisher")
+    @classmethod
+    def _one_precision(cls, finisher: LoopSettings | None, info: ValidationInfo) -> LoopSettings | None:
+        """A process has either float32 weights under autocast or none."""
+        loop = info.data.get("loop")
+        if finisher and loop and (finisher.precision == "fp16") != (loop.precision == "fp16"):
+            raise ValueError(f"precision {finisher.precision} beside loop.precision {loop.precision}: fp16 needs both")
+        return finisher
+
 
 def run_adapt(settings: AdaptSettings, own: Own, bank: Bank, out: Path, device: str, console: Console) -> None:
     """Train on prints (see own_prints), and write out/model/: a copy of the model that knows `prompt.sensor: own`."""
@@ -72,6 +83,8 @@ def run_adapt(settings: AdaptSettings, own: Own, bank: Bank, out: Path, device: 
     model = load_model(base, "cpu", dtype=torch.float32)
     if not isinstance(model.denoiser, UnetDenoiser):
         raise UserError(f"{base}: the adapt stage needs a U-Net")
+    for name in own_weights(base):
+        console.note(f"student {name}: has weights of its own, which do not learn; the adapted model goes without it")
     lessons = lessons_for(model, settings, bank, device, console.note)
     lessons = replace(
         lessons, source=MixedLatents(encode_bank(own.bank, model.codec, device, console.note), lessons.source)
@@ -88,13 +101,26 @@ def run_adapt(settings: AdaptSettings, own: Own, bank: Bank, out: Path, device: 
 
 def finish(loop: LoopSettings, out: Path, source: LatentBank, device: str, console: Console) -> None:
     """The finisher of the model in out/model learns on, from what that draws of the prints and of the renders."""
-    home = out / "model"
+    home, work = out / "model", out / "finisher"
     student = next(iter(students(home)), None)
     settings = FinisherSettings(
         stage="finisher", student=student, fresh=False, alone=0, penalty=(0.006, 0.006), pictures=PICTURES, loop=loop
     )
+    drawn = read_description(work / "drawn", HOLDS)
+    if drawn and drawn.settings["model"] != digest(home):  # of the model before it learnt on
+        shutil.rmtree(work)
     artist = Artist(load_model(home, device, student), source, drawing_of(settings, home))
-    save_finisher(home, teach(settings, home, artist, out / "finisher", console))
+    save_finisher(home, teach(settings, home, artist, work, console))
+
+
+def own_weights(folder: Path) -> list[str]:
+    """The names of a model's students that have a U-Net of their own, which learns nothing with the model's."""
+    return [name for name in students(folder) if (student_folder(folder, name) / "unet").is_dir()]
+
+
+def prints_key(settings: AdaptSettings) -> str:
+    """What decides the bank of the prints. Raises UserError where there are none."""
+    return f"{digest_of(settings.data)} {settings.ppi} {extractor_digest()} {bundled_reader_digest()}"
 
 
 def own_prints(settings: AdaptSettings, folder: Path, console: Console) -> Own:
@@ -102,8 +128,7 @@ def own_prints(settings: AdaptSettings, folder: Path, console: Console) -> Own:
 
     Raises UserError where they are too few, or all of one finger.
     """
-    key = f"{digest_of(settings.data)} {settings.ppi} {extractor_digest()} {bundled_reader_digest()}"
-    mark = folder / "prints.json"
+    key, mark = prints_key(settings), folder / "prints.json"
     if mark.is_file() and (told := json.loads(mark.read_text(encoding="utf-8")))["key"] == key:
         return Own(Bank(folder), told["prints"], told["fingers"])
     shutil.rmtree(folder, ignore_errors=True)
@@ -141,10 +166,12 @@ def _prepared(denoiser: UnetDenoiser, rank: int, loop: LoopSettings, device: str
 
 
 def _write(base: Path, target: Path, model: Model, own: Own) -> None:
-    """The base with another U-Net and text encoder, and what it was made of in its card."""
+    """The base with another U-Net and text encoder, without students that have not learnt; its card says of what."""
     denoiser: Any = model.denoiser
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(base, target)
+    for name in own_weights(target):
+        shutil.rmtree(student_folder(target, name))
     if hasattr(denoiser.unet, "peft_config"):
         denoiser.unet.fuse_lora()
         denoiser.unet.unload_lora()

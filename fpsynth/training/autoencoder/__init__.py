@@ -1,5 +1,10 @@
 """The autoencoder stage: the space that a denoiser works in."""
 
-from fpsynth.training.autoencoder.autoencoder import AutoencoderSettings, new_autoencoder, run_autoencoder
+from fpsynth.training.autoencoder.autoencoder import (
+    AutoencoderSettings,
+    check_shape,
+    new_autoencoder,
+    run_autoencoder,
+)
 
-__all__ = ["AutoencoderSettings", "new_autoencoder", "run_autoencoder"]
+__all__ = ["AutoencoderSettings", "check_shape", "new_autoencoder", "run_autoencoder"]

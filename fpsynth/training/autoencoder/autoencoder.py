@@ -9,6 +9,7 @@ convolutions cannot make a wave of a constant (ridges are 7 to 10 pixels apart).
 transform pca: the leading components of 4 x 4 blocks, partly whitened, which only the decoder turns into images.
 """
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -23,8 +24,12 @@ from fpsynth.diffusion.bundle import forget_origins
 from fpsynth.diffusion.codec.block_transform import BlockTransform, block_dct, block_pca
 from fpsynth.diffusion.codec.closed_form import read_encoder, write_encoder
 from fpsynth.errors import UserError
+from fpsynth.training.batches import Side
 from fpsynth.training.data import Bank, BankSettings, crop_corners, to_signed
-from fpsynth.training.loop import Learner, LoopSettings, fast_group_norm, fit, step_generator
+from fpsynth.training.loop import Learner, LoopSettings, differing, fast_group_norm, fit, note_origin, step_generator
+
+SHAPE = ("transform", "block_out_channels", "layers_per_block", "norm_num_groups", "latent_channels", "fit_images")
+"""Keys that decide, with bank and seed, what an autoencoder is before it learns."""
 
 
 class AutoencoderSettings(BaseModel):
@@ -41,7 +46,7 @@ class AutoencoderSettings(BaseModel):
     norm_num_groups: PositiveInt = 8
     latent_channels: PositiveInt = 4
     fit_images: PositiveInt = Field(default=256, description="images that the encoder is computed from")
-    crop: PositiveInt = Field(default=128, description="pixels along a training crop's side")
+    crop: Side = Field(default=128, description="pixels along a training crop's side")
     noise: NonNegativeFloat = Field(default=0.15, description="most noise that a crop's latents get in training")
     edges: NonNegativeFloat = Field(default=1.0, description="weight of the error of the gradients")
 
@@ -110,7 +115,13 @@ def reconstruction_loss(decoded: Tensor, images: Tensor, edges: float) -> tuple[
 
 
 def new_autoencoder(settings: AutoencoderSettings, images: Tensor) -> AutoencoderKL:
-    """An autoencoder whose encoder is computed from images (N, 1, H, W) in [-1, 1] and whose decoder is untrained."""
+    """An autoencoder whose encoder is computed from images (N, 1, H, W) in [-1, 1] and whose decoder is untrained.
+
+    Raises UserError for a shape that cannot hold the transform, or cannot be.
+    """
+    groups = settings.norm_num_groups
+    if odd := [width for width in settings.block_out_channels if width % groups]:
+        raise UserError(f"block_out_channels: {odd[0]} is no multiple of norm_num_groups, {groups}")
     torch.manual_seed(settings.loop.seed)
     levels = len(settings.block_out_channels)
     vae = AutoencoderKL(
@@ -143,17 +154,32 @@ def transform_of(settings: AutoencoderSettings, images: Tensor) -> BlockTransfor
 
 def run_autoencoder(settings: AutoencoderSettings, bank: Bank, out: Path, device: str, console: Console) -> None:
     """Write out/encoder/ (encoder final, decoder untrained), then train the decoder and write out/vae/."""
-    start = out / "encoder"
-    if not (start / "config.json").exists():
-        _new(settings, bank).save_pretrained(start)
-        console.note(f"encoder computed: {start}")
-    vae = AutoencoderKL.from_pretrained(start)
+    vae = AutoencoderKL.from_pretrained(_begun(settings, bank, out / "encoder", console))
     job = AutoencoderJob(vae, bank, settings)
     fast_group_norm(vae.decoder)
     fit(job, settings.loop, out, device, console)
     vae.save_pretrained(out / "vae")
     forget_origins(out)
     console.note(f"autoencoder: {out / 'vae'}")
+
+
+def check_shape(settings: AutoencoderSettings) -> None:
+    """Raises UserError for settings of which no autoencoder comes, whatever the images."""
+    new_autoencoder(settings, torch.zeros(1, 1, settings.factor, settings.factor))
+
+
+def _begun(settings: AutoencoderSettings, bank: Bank, folder: Path, console: Console) -> Path:
+    """The folder of the untrained autoencoder, which is made where there is none by these settings of this bank."""
+    origin = {key: getattr(settings, key) for key in SHAPE} | {"seed": settings.loop.seed, "bank": bank.digest}
+    if differing(folder, origin) != []:
+        half = folder.with_name(f".{folder.name}.partial")
+        for gone in (half, folder):
+            shutil.rmtree(gone, ignore_errors=True)
+        _new(settings, bank).save_pretrained(half)
+        note_origin(half, origin)
+        half.rename(folder)
+        console.note(f"encoder computed: {folder}")
+    return folder
 
 
 def _new(settings: AutoencoderSettings, bank: Bank) -> AutoencoderKL:

@@ -1,13 +1,25 @@
 """Training data: stores of images with what is known of them, rendered once, and their latents."""
 
-from fpsynth.training.data.bank import CHUNK, SIZE, Bank, BankSettings, add_images, build_bank, crop_corners, to_signed
+from fpsynth.training.data.bank import (
+    CHUNK,
+    SIZE,
+    USUAL_PPI,
+    Bank,
+    BankSettings,
+    add_images,
+    build_bank,
+    crop_corners,
+    to_signed,
+)
 from fpsynth.training.data.latents import Images, LatentBank, encode_bank
 from fpsynth.training.data.mixture import Labels, Mixture, draw_pattern
 from fpsynth.training.data.prints import Prints, PrintSettings, build_prints
+from fpsynth.training.data.store import Store
 
 __all__ = [
     "CHUNK",
     "SIZE",
+    "USUAL_PPI",
     "Bank",
     "BankSettings",
     "Images",
@@ -16,6 +28,7 @@ __all__ = [
     "Mixture",
     "PrintSettings",
     "Prints",
+    "Store",
     "add_images",
     "build_bank",
     "build_prints",

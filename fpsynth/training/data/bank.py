@@ -8,7 +8,7 @@ but for its noise, which a GPU draws otherwise than a CPU.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +22,7 @@ from fpsynth.finger import Master, grow_masters
 from fpsynth.impression import CaptureSettings, capture_all
 from fpsynth.rng import Stream, generator
 from fpsynth.sensor import Device, render_all
+from fpsynth.slots import SLOTS
 from fpsynth.training.data.description import Description, check_makers, claim, read_description
 from fpsynth.training.data.makers import names_of
 from fpsynth.training.data.mixture import (
@@ -158,7 +159,8 @@ def add_images(folder: Path, images: Tensor, planes: Mapping[str, Tensor], label
 class Bank:
     """A bank on disk, mapped into memory.
 
-    planes: the names of the control planes that it holds. checked: it was made by the makers of this program.
+    planes: the names of the control planes that it holds; ppi: the resolution of its images (of your own: the usual
+    one). checked: it was made by the makers of this program.
 
     Raises UserError when there is none or other makers made it, DamagedFile for what cannot be read.
     """
@@ -170,6 +172,7 @@ class Bank:
             raise UserError(f"{folder}: not a bank of rendered images, or not whole; build it again to complete it")
         if not checked:
             check_makers(folder, found)
+        self._settings, self.ppi = found.settings, int(found.settings.get("ppi", USUAL_PPI))
         shapes = dict.fromkeys(found.columns, ("U8", (CHUNK, SIZE, SIZE)))
         self._columns = self.store.columns(shapes, self.chunks)
         self.planes = tuple(name.removeprefix(PLANE) for name in found.columns if name != IMAGE)
@@ -180,6 +183,20 @@ class Bank:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of all that it holds."""
+        return self.store.identity(self.chunks)
+
+    @cached_property
+    def words(self) -> dict[str, set[str]]:
+        """Slot -> the words that can come up: those that images bear; and of a bank that was rendered, those that have
+        a share, and those that its sensors give to prints."""
+        borne = {slot: {word for label in self.labels if (word := label.words.get(slot))} for slot in SLOTS}
+        drawn = {slot: {word for word, _ in self._settings.get(slot, ())} for slot in SLOTS}
+        given = {s: {w for sensor in drawn["sensor"] for w in one.only.get(sensor, ())} for s, one in SLOTS.items()}
+        return {slot: borne[slot] | drawn[slot] | given[slot] for slot in SLOTS}
 
     def image(self, index: int) -> Tensor:
         """uint8 (512, 512)."""

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
@@ -37,6 +37,8 @@ class Mixture(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    free: ClassVar = frozenset({"workers"})
+    """What does not decide the pictures."""
     seed: NonNegativeInt = 990_001
     workers: PositiveInt = Field(default_factory=lambda: os.cpu_count() or 1)
     sensor: Annotated[Shares, AfterValidator(_shares_of("sensor"))] = {

@@ -88,6 +88,10 @@ class Store:
         """Of a chunk's columns when it was written: what is made of it keeps this as its origin."""
         return _Opened(self.file(index)).digest
 
+    def identity(self, count: int) -> str:
+        """sha256 over the digests of the first `count` chunks."""
+        return sha256(" ".join(map(self.digest, range(count))).encode()).hexdigest()
+
     def origin(self, index: int) -> str:
         """The digest of what a chunk was made of."""
         return _Opened(self.file(index)).origin

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, SerializeAsAny, field_validator
 
 from fpsynth.console import Console
 from fpsynth.diffusion.codec import load_codec
@@ -15,11 +15,11 @@ from fpsynth.diffusion.model import Model, load_model, save_model
 from fpsynth.diffusion.schedule import tangent_schedule
 from fpsynth.errors import UserError
 from fpsynth.model_folder import PLANES, Knows
-from fpsynth.slots import SLOTS, words_of
-from fpsynth.training.batches import CropSettings, DropSettings
+from fpsynth.slots import SLOTS
+from fpsynth.training.batches import MIRROR, CropSettings, DropSettings
 from fpsynth.training.data import SIZE, Bank, BankSettings
 from fpsynth.training.denoiser.job import DenoiserJob
-from fpsynth.training.denoiser.lessons import lessons_for
+from fpsynth.training.denoiser.lessons import check_grid, lessons_for
 from fpsynth.training.denoiser.looks import look_learners
 from fpsynth.training.denoiser.preview import Preview
 from fpsynth.training.kinds import kind_of
@@ -57,12 +57,19 @@ class DenoiserSettings(BaseModel):
     drop: DropSettings = DropSettings()
     loop: LoopSettings
 
+    @field_validator("network")
+    @classmethod
+    def _whole_heads(cls, network: BaseModel) -> BaseModel:
+        if isinstance(network, UnetSettings):
+            for width in (*network.widths[-network.attend :], network.context):
+                if width % network.heads:
+                    raise ValueError(f"heads: {network.heads} do not divide a width of {width}")
+        return network
+
 
 def run_denoiser(settings: DenoiserSettings, bank: Bank, out: Path, device: str, console: Console) -> None:
     """Train, and write out/model/, a model directory."""
-    model = new_model(settings)
-    if settings.start is not None:
-        _begin_with(model.denoiser, settings.start)
+    model = begun_model(settings)
     lessons = lessons_for(model, settings, bank, device, console.note)
     for part in model.denoiser.parts.values():
         fast_group_norm(part)
@@ -71,8 +78,18 @@ def run_denoiser(settings: DenoiserSettings, bank: Bank, out: Path, device: str,
     beside = look_learners(model.denoiser.parts, lessons.source.bank, settings.loop.seed)
     job = DenoiserJob(model.denoiser, learning, lessons, preview, beside)
     fit(job, settings.loop, out, device, console)
-    save_model(out / "model", model, trained_on(settings.planes))
+    save_model(out / "model", model, trained_on(settings.planes, bank))
     console.note(f"model: {out / 'model'}")
+
+
+def begun_model(settings: DenoiserSettings) -> Model:
+    """As it is before it learns. Raises UserError for settings of which no model comes."""
+    model = new_model(settings)
+    for side in settings.crops.sizes:
+        check_grid(side, model.multiple)
+    if settings.start is not None:
+        _begin_with(model.denoiser, settings.start)
+    return model
 
 
 def _begin_with(denoiser: Denoiser, start: Path) -> None:
@@ -96,7 +113,8 @@ def new_model(settings: DenoiserSettings) -> Model:
     )
 
 
-def trained_on(planes: tuple[str, ...]) -> Knows:
-    """What a model knows after it saw a bank."""
-    slots = {name: words_of(name) for name in SLOTS}
-    return Knows(planes=planes, slots=slots, sides=(SIZE,), ppi=(500,))
+def trained_on(planes: tuple[str, ...], bank: Bank) -> Knows:
+    """What a model knows after it saw a bank and its mirror images."""
+    seen = {slot: words | {MIRROR.get(word, word) for word in words} for slot, words in bank.words.items()}
+    slots = {name: tuple(word for word in slot.words if word in seen[name]) for name, slot in SLOTS.items()}
+    return Knows(planes=planes, slots=slots, sides=(SIZE,), ppi=(bank.ppi,))

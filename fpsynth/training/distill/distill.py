@@ -17,7 +17,7 @@ from fpsynth.diffusion.denoiser import Denoiser, Told
 from fpsynth.diffusion.denoiser.guidance import ask
 from fpsynth.diffusion.model import Model, load_model
 from fpsynth.diffusion.samplers import sampler_of
-from fpsynth.diffusion.schedule import Schedule
+from fpsynth.diffusion.schedule import Schedule, load_schedule
 from fpsynth.errors import UserError
 from fpsynth.model_folder import student_folder
 from fpsynth.training.batches import CropSettings, DropSettings
@@ -157,6 +157,13 @@ def run_distill(
     shutil.copytree(model_path, out / "model", dirs_exist_ok=True)
     write_student(student_folder(out / "model", settings.name), settings, student, model.schedule)
     console.note(f"model: {out / 'model'}, student {settings.name}")
+
+
+def check_distill(settings: DistillSettings, model: Path) -> None:
+    """Raises UserError for times, or for a student to begin with, that do not go with a model's folder."""
+    timing_of(settings, load_schedule(model))
+    if settings.start is not None and not settings.start.is_dir():
+        raise UserError(f"start: {settings.start} is no folder of a student")
 
 
 def timing_of(settings: DistillSettings, schedule: Schedule) -> tuple[Tensor, int]:

@@ -58,7 +58,7 @@ class Phased:
 def phase_edge(t: Tensor, starts: Tensor) -> Tensor:
     """The end of the phase that each t lies in: the next lower of the times that will be sampled, or 0.
 
-    A phase holds its start and not its end.
+    A phase holds its start and not its end, but for the last, which holds 0.
     """
     ends = torch.cat([torch.zeros(1, dtype=starts.dtype), starts.cpu().sort().values]).to(t.device)
-    return ends[torch.searchsorted(ends, t) - 1]
+    return ends[(torch.searchsorted(ends, t) - 1).clamp_min(0)]

@@ -12,6 +12,8 @@ from fpsynth.errors import DamagedFile
 from fpsynth.files import replacing
 
 State = dict[str, float]
+CHECKPOINT = "checkpoint.safetensors"
+"""Its name in the folder of a run."""
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: State) -> None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
@@ -18,7 +18,9 @@ class LoopSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: NonNegativeInt = 0
+    free: ClassVar = frozenset({"steps", "checkpoint_minutes", "log_every", "grid_every"})
+    """What may change while a run goes on."""
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
     steps: PositiveInt
     batch: PositiveInt
     learning_rate: PositiveFloat = 1e-3
@@ -62,10 +64,6 @@ class Learner:
     every: int = 1
     rate: float = 1.0
     momentum: float = 0.9
-
-    def turns(self, steps: int) -> int:
-        """How often it has learnt after so many steps."""
-        return -(-steps // self.every)
 
 
 class Job(Protocol):

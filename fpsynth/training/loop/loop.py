@@ -15,7 +15,7 @@ from torch import nn
 
 from fpsynth.console import Console
 from fpsynth.errors import UserError
-from fpsynth.training.loop.checkpoint import load_checkpoint, save_checkpoint
+from fpsynth.training.loop.checkpoint import CHECKPOINT, State, load_checkpoint, save_checkpoint
 from fpsynth.training.loop.job import Job, Learner, LoopSettings
 from fpsynth.training.loop.metrics import MetricsLog, save_grid
 from fpsynth.training.loop.place import Place, choose_place
@@ -23,6 +23,8 @@ from fpsynth.training.loop.weights import Weights
 
 GRID_COLUMNS = 4
 """Of a grid of pictures: an even number, for they come in pairs."""
+SCALER = "scaler."
+"""What the scaling of the loss (fp16) goes under in a checkpoint's state."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """The file that a cut-off run goes on from."""
-        return self.out / "checkpoint.safetensors"
+        return self.out / CHECKPOINT
 
     def modules(self) -> Iterator[tuple[str, nn.Module]]:
         """All that learns, by name."""
@@ -85,13 +87,13 @@ def _resume(run: Run, console: Console) -> int:
     step, scaler = int(state["step"]), run.place.accelerator.scaler
     try:
         for seat in run.seats:
-            seat.weights.restore(tensors, seat.learner.turns(step))
+            seat.weights.restore(tensors)
     except KeyError as error:
         raise UserError(
             f"{run.checkpoint}: is a checkpoint of another model ({error}); choose another folder"
         ) from error
-    if scaler is not None and "scale" in state:
-        scaler.update(state["scale"])
+    if scaler is not None and SCALER + "scale" in state:
+        scaler.load_state_dict({key.removeprefix(SCALER): state[key] for key in state if key.startswith(SCALER)})
     console.note(f"resumed at step {step}")
     return step
 
@@ -167,9 +169,10 @@ def _train_mode(run: Run, mode: bool) -> None:
 
 
 def _save(run: Run, step: int) -> None:
-    state: dict[str, float] = {"step": step}
-    if run.place.accelerator.scaler is not None:
-        state["scale"] = run.place.accelerator.scaler.get_scale()
+    scaler = run.place.accelerator.scaler
+    state: State = {"step": step}
+    if scaler is not None:
+        state |= {SCALER + key: value for key, value in scaler.state_dict().items()}
     save_checkpoint(run.checkpoint, {k: v for seat in run.seats for k, v in seat.weights.tensors().items()}, state)
 
 

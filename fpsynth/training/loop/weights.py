@@ -9,6 +9,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
 
 class Weights:
     """The float32 copies, gradients and moving average of the trainable weights of some modules."""
@@ -65,24 +67,32 @@ class Weights:
         self._write(self._copies)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What a checkpoint needs, by name of weight: copies, average and the two moments."""
+        """What a checkpoint needs: by name of weight copies, average and the two moments; the optimizer's own steps.
+
+        These are fewer than the loop's where the scaling of the loss skipped some.
+        """
         state = self.optimizer.state.get(self.flat, {})
         parts = {"weight": self.flat.data, "average": self.average}
-        parts |= {key: state[key] for key in ("exp_avg", "exp_avg_sq") if key in state}
-        return {
+        parts |= {key: state[key] if state else torch.zeros_like(self.flat) for key in MOMENTS}
+        return {self._step: torch.as_tensor(state.get("step", 0.0), dtype=torch.float32)} | {
             f"{part}/{name}": view.contiguous()
             for part, flat in parts.items()
             for (name, _), view in zip(self._named, self._views(flat), strict=True)
         }
 
-    def restore(self, tensors: Mapping[str, Tensor], step: int) -> None:
-        """Take the tensors of a checkpoint made after `step` optimizer steps. Raises KeyError for another model's."""
-        moments = {key: torch.zeros_like(self.flat) for key in ("exp_avg", "exp_avg_sq")}
+    @property
+    def _step(self) -> str:
+        """The name of the number of steps in a checkpoint."""
+        return f"step/{self._named[0][0]}"
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the tensors of a checkpoint. Raises KeyError for another model's."""
+        moments = {key: torch.zeros_like(self.flat) for key in MOMENTS}
         for part, flat in {"weight": self.flat.data, "average": self.average, **moments}.items():
             for (name, weight), view in zip(self._named, self._views(flat), strict=True):
                 tensor = tensors[f"{part}/{name}"]
                 if tensor.shape != weight.shape:
                     raise KeyError(f"{name} is {tuple(tensor.shape)}, not {tuple(weight.shape)}")
                 view.copy_(tensor)
-        self.optimizer.state[self.flat] = {"step": torch.tensor(float(step), device=self.flat.device), **moments}
+        self.optimizer.state[self.flat] = {"step": tensors[self._step].to(self.flat.device), **moments}
         self._write(self._copies)

@@ -1,7 +1,9 @@
 """Latents are encoded once for each codec and each image."""
 
 import torch
+from diffusers import AutoencoderKL
 
+from fpsynth.diffusion.codec import KLCodec
 from fpsynth.training.data import Bank, add_images, encode_bank
 from tests.training.tiny import quiet, wave_bank, waves
 
@@ -40,6 +42,16 @@ def test_a_quick_codec_keeps_nothing(tmp_path):
     for mirrored in (False, True):
         assert torch.allclose(kept.crop(9, mirrored, 64, 32, 128), quick.crop(9, mirrored, 64, 32, 128), atol=1e-3)
     assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == [f"latents-{'1.000'.ljust(12, '0')}"]
+
+
+def test_an_autoencoder_follows_what_it_is_given_off_the_cpu():
+    """On torch's device without numbers, in place of CUDA: neither closed form nor a move by the caller."""
+    codec = KLCodec(AutoencoderKL(in_channels=1, out_channels=1, norm_num_groups=8, block_out_channels=(8,)).eval())
+    assert codec.linear is None
+    here = codec.encode(torch.zeros(1, 1, 8, 8))
+    assert here.device.type == codec.sketch(here).device.type == codec.vae.device.type == "cpu"
+    latents = codec.encode(torch.zeros(1, 1, 8, 8, device="meta"))
+    assert latents.device.type == codec.sketch(latents).device.type == codec.vae.device.type == "meta"
 
 
 def test_another_codec_has_latents_of_its_own(tmp_path):
