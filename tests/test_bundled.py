@@ -107,6 +107,7 @@ def test_truth_identity_and_quality_by_nist(tmp_path):
     assert judged["bozorth3"]["mated"]["median"] > 40 > judged["bozorth3"]["non_mated"]["most"]
 
 
+@pytest.mark.slow
 def test_images_move_towards_a_given_print_or_away(tmp_path):
     """And the truth stays that of their own fingers."""
     recipe = tmp_path / "recipe.yaml"

@@ -166,7 +166,7 @@ def test_killed_and_run_again_is_the_same_bytes(made, tmp_path):
     assert digests(out) == digests(made)
 
 
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("kind", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_interrupted_leaves_only_whole_files(made, tmp_path, kind):
     out = tmp_path / "out"
     command = [PROGRAM, "generate", write(tmp_path), "-o", out]

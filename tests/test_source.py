@@ -73,7 +73,9 @@ def test_a_picture_without_ridges_is_named(grown):
         made(folder, text + "finger: {source: {prints: blank.png}}\n")
 
 
-@pytest.mark.parametrize(("verb", "kept"), [("refine", 0), ("restyle", 0), ("complete", 1)])
+@pytest.mark.parametrize(
+    ("verb", "kept"), [("refine", 0), ("restyle", 0), pytest.param("complete", 1, marks=pytest.mark.slow)]
+)
 def test_prints_are_drawn_anew_as_a_dataset(grown, bundle, verb, kept):  # noqa: F811
     """Each file an identity, cut or filled to the recipe's size; what is kept is kept to the pixel."""
     folder, sources = grown

@@ -291,6 +291,7 @@ def test_prints_in_one_parquet_file_are_compared_too(tmp_path, monkeypatch):
     assert (told["images"], told["training_images"]) == (18, 6) and told["flagged"] >= 6
 
 
+@pytest.mark.slow
 def test_the_card_says_whether_the_prints_come_back(prints, tmp_path):
     """Prints that are the very images that the model draws come back."""
     run = tmp_path / "run"

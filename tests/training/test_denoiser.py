@@ -120,6 +120,7 @@ class Greys:
         return (index + 8 * int(torch.randint(1, 8, (1,), generator=generator))) % 64
 
 
+@pytest.mark.slow
 def test_the_image_encoder_learns_to_tell_devices_apart():
     torch.manual_seed(0)
     encoder = build_image_encoder(UnetSettings())

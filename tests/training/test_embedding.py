@@ -169,6 +169,7 @@ def recipe(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_the_stage_learns_and_its_network_loads(tmp_path):
     train(recipe(tmp_path), (), tmp_path / "run")
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]

@@ -111,7 +111,7 @@ def test_pictures_are_drawn_in_turns_and_half_from_the_print(pixel_model, source
     assert courses[1].times[1] == courses[0].times[2], "what is left of two steps begins where the third of four does"
 
 
-@pytest.mark.parametrize("learns", [True, False])
+@pytest.mark.parametrize("learns", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_where_a_sensor_is_learnt_the_finisher_learns_on(bank, pixel_model, tmp_path, monkeypatch, learns):
     """And anew, from other pictures, where the model has then learnt for longer."""
     monkeypatch.setattr("fpsynth.training.adapt.adapt.PICTURES", 64)
@@ -143,6 +143,7 @@ class Hatched:
         )
 
 
+@pytest.mark.slow
 def test_it_mends_lines_and_draws_grain(tmp_path):
     settings = settings_of(None, loop(150, batch=8, learning_rate=3e-3), penalty=(0.02, 0.002), alone=0)
     torch.manual_seed(0)

@@ -17,6 +17,7 @@ def settings(plan, **changes):
     return UpscalerSettings(stage="upscaler", crop=64, loop=plan, **changes)
 
 
+@pytest.mark.slow
 def test_a_short_run_comes_nearer_to_the_bank(tmp_path):
     """Waves too short for interpolation, of which half the resolution still knows."""
     images, planes, labels = waves()
