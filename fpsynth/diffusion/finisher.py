@@ -26,6 +26,8 @@ FOLDER, WEIGHTS, CONFIG = "finisher", "diffusion_pytorch_model.safetensors", "co
 WIDTHS = (16, 32, 64, 64)
 WIDEST = 1024
 """Nothing in a config that is read may be more."""
+STRONGEST = 4.0
+"""No finisher's noise may be stirred more."""
 RUN = 25
 """Pixels of a column, odd, over which its noise is averaged."""
 SLOW, SLOWLY = 32, 0.3
@@ -36,12 +38,14 @@ of the tone; without any of it a print whose valleys were drawn too dark could n
 @dataclass(frozen=True)
 class Shape:
     """planes: number of control planes; code: width of what words and style come to; widths: channels at 1, 1/2, 1/4
-    ... of the pixels; columns: whether it is shown the noise's columns."""
+    ... of the pixels; columns: whether it is shown the noise's columns; stir: how much stronger than it learnt from the
+    noise is that pictures are ended with: what a critic taught is evener than what it was taught by."""
 
     planes: int
     code: int
     widths: tuple[int, ...] = WIDTHS
     columns: bool = False
+    stir: float = 1.0
 
 
 class Block(nn.Module):
@@ -139,9 +143,11 @@ def load_network(home: Path, device: str, dtype: torch.dtype) -> Finisher:
     config = read_json(home / CONFIG)
     try:
         widths, columns = tuple(map(int, config["widths"])), bool(config.get("columns", False))
-        shape = Shape(int(config["planes"]), int(config["code"]), widths, columns)
+        shape = Shape(int(config["planes"]), int(config["code"]), widths, columns, float(config.get("stir", 1.0)))
         if max(shape.planes, shape.code, len(shape.widths), *shape.widths) > WIDEST:
             raise ValueError(f"wider than {WIDEST}")
+        if not 0 <= shape.stir <= STRONGEST:
+            raise ValueError(f"stir is {shape.stir}, not 0 to {STRONGEST}")
         finisher = Finisher(shape)
         finisher.load_state_dict(read_tensors(home / WEIGHTS))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

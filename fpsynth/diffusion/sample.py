@@ -94,7 +94,8 @@ def finished(model: Model, told: Told, pictures: Tensor, noise: Tensor) -> Tenso
     share = min(told.control_scale, 1.0)
     if model.finisher is None or share == 0:
         return pictures
-    ended = model.finisher(pictures, told.planes, noise.to(pictures.device), code_of(told))
+    stirred = model.finisher.shape.stir * noise.to(pictures.device)
+    ended = model.finisher(pictures, told.planes, stirred, code_of(told))
     return torch.lerp(pictures, ended, share)
 
 

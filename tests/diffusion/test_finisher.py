@@ -95,17 +95,22 @@ def test_one_of_another_model_is_refused(bundle, tmp_path):
         load_model(folder)
 
 
-@pytest.mark.parametrize("fault", ["no weights", "other widths", "far too wide", "no config"])
+FAULTS = {
+    "other widths": ("16", "24"),
+    "far too wide": ("16", "100000"),
+    "far too loud": ('"stir": 1.0', '"stir": 1e9'),
+}
+
+
+@pytest.mark.parametrize("fault", ["no weights", "no config", *FAULTS])
 def test_a_damaged_one_is_named(tmp_path, fault):
     save_finisher(tmp_path, taught())
     home = tmp_path / FOLDER
-    if fault == "no weights":
-        (home / WEIGHTS).unlink()
-    elif fault == "no config":
-        (home / "config.json").unlink()
+    if fault in FAULTS:
+        config = home / "config.json"
+        config.write_text(config.read_text().replace(*FAULTS[fault]))
     else:
-        width = "24" if fault == "other widths" else "100000"
-        (home / "config.json").write_text((home / "config.json").read_text().replace("16", width))
+        (home / (WEIGHTS if fault == "no weights" else "config.json")).unlink()
     with pytest.raises(DamagedFile, match="finisher"):
         load_finisher(tmp_path, "cpu", torch.float32)
 
@@ -136,11 +141,11 @@ def test_a_style_counts_as_far_as_it_is_to_act(model):
 @pytest.mark.parametrize(("control_scale", "share"), [(0.0, 0), (0.5, 0.5), (1.0, 1), (1.7, 1)])
 def test_it_acts_as_far_as_the_planes_do(model, control_scale, share):
     told = told_of(model, control_scale=control_scale)
-    finisher = Finisher(Shape(planes=3, code=code_of(told).shape[1], widths=(8, 16)))
+    finisher = Finisher(Shape(planes=3, code=code_of(told).shape[1], widths=(8, 16), stir=1.5))
     finisher.out.weight.normal_()
     picture, noise = torch.zeros(1, 1, 64, 64), torch.randn(1, 1, 64, 64)
     ended = finished(replace(model, finisher=finisher), told, picture, noise)
-    whole = finisher(picture, told.planes, noise, code_of(told))
+    whole = finisher(picture, told.planes, 1.5 * noise, code_of(told))
     assert whole.std() > 0.1
     assert torch.allclose(ended, whole * share, atol=1e-6)
     assert torch.equal(finished(model, told, picture, noise), picture)
@@ -165,8 +170,8 @@ def test_columns_of_white_noise_are_noise_of_their_own():
 
 
 @torch.no_grad()
-def test_a_finisher_that_sees_columns_is_kept_as_such(tmp_path):
-    shape = replace(SHAPE, columns=True)
+def test_what_a_finisher_is_shown_is_kept(tmp_path):
+    shape = replace(SHAPE, columns=True, stir=1.25)
     save_finisher(tmp_path, taught(shape))
     loaded, shown = load_finisher(tmp_path, "cpu", torch.float32), material(shape=shape)
     assert loaded.shape == shape
