@@ -33,7 +33,7 @@ class DatasetWriter:
         self.root = root
         self.spec = spec
         self.format = open_format(spec.format, root)
-        self._held: Part | None = None
+        self._in_part = False
 
     def prepare(self, overwrite: bool = False, verify: bool = False) -> None:
         """Create the folder, or make sure that it holds the beginning of this very dataset.
@@ -58,14 +58,14 @@ class DatasetWriter:
         Raises Busy where one does, UserError as prepare.
         """
         self._found()
-        outer, self._held = self._held, part or self._held
+        closing, self._in_part = self._in_part, part is not None
         try:
-            with alone(self.root, _lock(CLOSING if outer else part)):
-                for rival in () if outer else self._rivals(part):
+            with alone(self.root, _lock(CLOSING if closing else part)):
+                for rival in () if closing else self._rivals(part):
                     _require_free(rival)
                 yield
         finally:
-            self._held = outer
+            self._in_part = closing
 
     def _rivals(self, part: Part | None) -> list[Path]:
         """The locks that are there and that a part, or a whole run, does not bear beside its own."""

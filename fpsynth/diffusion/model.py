@@ -42,6 +42,12 @@ def natural_dtype(device: str) -> torch.dtype:
     return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
 
 
+def drawn_by(device: str) -> dict[str, str]:
+    """What decides the last bits of what a model draws: device with its number format, and the libraries' versions."""
+    kind = f"{device} {natural_dtype(device)}".replace("torch.", "")
+    return {"device": kind, **{name: version(name) for name in ("torch", "numpy", "diffusers")}}
+
+
 def load_model(
     folder: Path, device: str = "cpu", student: str | None = None, dtype: torch.dtype | None = None
 ) -> Model:

@@ -34,7 +34,7 @@ class Enlarger:
     def __init__(self, order: Order, seed: int) -> None:
         self.order, self._seed, self._device = order, seed, choose_device(order.device)
         how = f"{__version__} {order.ppi} {seed} {upscaler_digest()} {extractor_digest()}"
-        self.ledger = Ledger(order.out, order.verb, how, order.device)
+        self.ledger = Ledger(order.out, order.verb, how, self._device)
 
     def task(self, path: Path) -> Enlargement:
         """Raises UserError for a picture that cannot be upscaled."""

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fpsynth import __version__
-from fpsynth.device import choose_device
-from fpsynth.diffusion.model import natural_dtype
+from fpsynth.diffusion.model import drawn_by
 from fpsynth.files import write_bytes
 from fpsynth.minutiae import Minutia
 
@@ -24,7 +22,7 @@ from fpsynth.minutiae import Minutia
 @dataclass(frozen=True)
 class Ledger:
     """Of one verb, in a folder. how: all that decides the pictures besides the originals and the machine; device: where
-    they are drawn, as it was asked for."""
+    they are drawn."""
 
     out: Path
     verb: str
@@ -33,10 +31,7 @@ class Ledger:
 
     @cached_property
     def _machine(self) -> str:
-        """Device, number format and libraries: what a dataset's manifest says too (making.job)."""
-        device = choose_device(self.device)
-        versions = [f"{name} {version(name)}" for name in ("torch", "numpy", "diffusers")]
-        return " ".join([device, str(natural_dtype(device)), *versions])
+        return json.dumps(drawn_by(self.device))
 
     def done(self, path: Path) -> bool:
         """Whether this picture was edited so before."""

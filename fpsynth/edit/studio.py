@@ -62,7 +62,7 @@ class Studio:
         self.draft = Draft(self.recipe, order.verb, order.strength, self.model.denoiser.planes, self.styles)
         told = [order.verb, order.strength, order.ppi, loaded.recipe.model_dump(mode="json"), loaded.digest]
         means = [__version__, self.made_by, extractor_digest(), bundled_reader_digest()]
-        self.ledger = Ledger(order.out, order.verb, json.dumps([*told, *means]), order.device)
+        self.ledger = Ledger(order.out, order.verb, json.dumps([*told, *means]), device)
 
     def task(self, path: Path) -> Task:
         """Raises UserError for a picture that cannot be edited."""

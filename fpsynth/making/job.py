@@ -66,7 +66,7 @@ def _means(loaded: LoadedRecipe, device: str) -> Mapping[str, str | None]:
     if loaded.model is None:
         return {"model": VIRTUAL, "device": device, "gate": judge, **versions}
     from fpsynth.diffusion.bundle import check_bundle, digest
-    from fpsynth.diffusion.model import natural_dtype
+    from fpsynth.diffusion.model import drawn_by
     from fpsynth.diffusion.upscale import upscaler_digest
 
     check_bundle(loaded.model)
@@ -76,8 +76,7 @@ def _means(loaded: LoadedRecipe, device: str) -> Mapping[str, str | None]:
         versions["embedding"] = bundled_digest()
     if knows(loaded.model).scale(loaded.recipe.image.ppi) < 1:
         versions["upscaler"] = upscaler_digest()
-    kind = f"{device} {natural_dtype(device)}".replace("torch.", "")
-    return {"model": digest(loaded.model), "device": kind, "gate": judge, **versions, "diffusers": version("diffusers")}
+    return {"model": digest(loaded.model), "gate": judge, **versions, **drawn_by(device)}
 
 
 def notes(loaded: LoadedRecipe) -> Iterator[str]:
