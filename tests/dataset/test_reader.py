@@ -14,6 +14,7 @@ import pytest
 from fpsynth.dataset import DatasetSpec, DatasetWriter, manifest
 from fpsynth.dataset.formats import open_format
 from fpsynth.dataset.item import Item
+from fpsynth.dataset.reader import image_folder
 from fpsynth.dataset.reader.source import open_source
 from fpsynth.dataset.row import png
 from fpsynth.errors import UserError
@@ -156,6 +157,42 @@ def test_anybodys_image_folder_with_a_label(tmp_path: Path, label: str) -> None:
     read = items(tmp_path)
     assert [item.identity for item in read] == [f"{split} {k // 2}" for split in ("test", "train") for k in range(4)]
     assert read[3].encoded == png(row(9, 3)) and len({item.name for item in read}) == 8
+
+
+@pytest.mark.parametrize("folder", ["", "train"])
+@pytest.mark.parametrize("table", ["metadata.csv", "metadata.jsonl"])
+def test_image_folders_with_a_table_in_text(
+    tmp_path: Path, folder: str, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_folder, "ROWS", 2)
+    home = tmp_path / folder
+    (home / "scans").mkdir(parents=True)
+    told = [{"file_name": f"scans/{k}.png", "subject": f"{k // 2:03}", "ppi": 500, "skin": "dry"} for k in range(5)]
+    for k, one in enumerate(told):
+        (home / one["file_name"]).write_bytes(png(row(9, k)))
+    rows = datasets.Dataset.from_list(told)
+    (rows.to_csv if table == "metadata.csv" else rows.to_json)(home / table)
+    read = items(tmp_path)
+    assert [item.identity for item in read] == [one["subject"] for one in told]
+    assert [item.encoded for item in read] == [png(row(9, k)) for k in range(5)]
+    assert {(item.ppi, item.words["skin"], item.split) for item in read} == {(500, "dry", folder or None)}
+    assert [unit.count() for unit in open_source(tmp_path, None).units] == [2, 2, 1]
+    (stock,) = datasets.load_dataset("imagefolder", data_dir=str(tmp_path)).values()
+    assert stock.num_rows == 5 and stock[3]["ppi"] == 500
+
+
+def test_a_table_of_something_else_does_not_hide_a_folder_of_images(tmp_path: Path) -> None:
+    (tmp_path / "metadata.csv").write_text("person,age\n7,30\n")
+    (tmp_path / "7_1.png").write_bytes(png(row(9, 1)))
+    assert [item.identity for item in items(tmp_path)] == ["7"]
+
+
+@pytest.mark.parametrize("text", ["file_name,person\n1.png\n", "file_name,person\n\xff,,,\n"])
+def test_a_damaged_table_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "metadata.csv").write_bytes(text.encode("latin-1"))
+    (unit,) = open_source(tmp_path, None).units
+    with pytest.raises(ValueError):
+        unit.count()
 
 
 @pytest.mark.parametrize("names", [{}, {"file_name": None}, {"file_name": 7}])

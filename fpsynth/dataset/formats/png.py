@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fpsynth.dataset.formats.protocol import Format
 from fpsynth.dataset.reader.disk import content
-from fpsynth.dataset.reader.image_folder import METADATA, metadata_units
+from fpsynth.dataset.reader.image_folder import METADATA, metadata_units, tables_of
 from fpsynth.dataset.reader.sidecars import Sidecars, expected
 from fpsynth.dataset.reader.unit import Unit
 from fpsynth.dataset.row import Row, facts, metadata_features, png
@@ -66,7 +66,7 @@ class Layout(Format):
         return [f"{split}/**/*{ENDING}", f"{split}/{METADATA}"]
 
     def units(self, sidecars: tuple[str, ...]) -> tuple[Unit, ...] | None:
-        tables = sorted(self.root.glob(f"*/{METADATA}"))
+        tables = tables_of(self.root)
         if not tables:
             return None
         beside = expected(self.root, sidecars)
