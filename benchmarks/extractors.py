@@ -4,7 +4,8 @@ python benchmarks/extractors.py PATH [--every 20]
 
 PATH is anything that `fpsynth inspect` takes. Where it has a truth, the verdicts of a gate are compared too: with the
 limits that captures of these words have, and with .85 and .15 for all; and how many each fails by the usual limits of
-images whose left half is another's. Needs the extra `judges`.
+images whose left half is another's. What can be asked for is what mindtct says of the same images with a little noise
+in them. Needs the extra `judges`.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -27,6 +29,8 @@ from fpsynth.gate import Asked, Limits
 from fpsynth.inspect.measure.image import decode
 
 Rows = dict[str, list[Tally]]
+NOISE = 1.0
+"""Deviation, in grey levels, of what is added to see how steady mindtct is."""
 
 
 def main() -> None:
@@ -56,11 +60,29 @@ def verdicts(items: Sequence[Item]) -> Iterator[str]:
         caught = sum(not passes(item, extractor, None) for item in planted)
         yield f"{extractor} fails {caught} of {len(planted)} that are half wrong"
     for name, asked in (("usual limits", None), (".85 and .15", Limits(0.85, 0.15))):
-        pairs = [tuple(passes(item, extractor, asked) for extractor in ("mindtct", "skeleton")) for item in items]
-        failed = [own for nist, own in pairs if not nist]
-        if pairs:
-            agree = sum(nist == own for nist, own in pairs)
-            yield f"{name}: {agree} of {len(pairs)} verdicts agree; ours fails {failed.count(False)} of {len(failed)}"
+        nist = [passes(item, "mindtct", asked) for item in items]
+        yield f"{name}, ours: {beside(nist, [passes(item, 'skeleton', asked) for item in items])}"
+        again = [passes(noisy(item, number), "mindtct", asked) for number, item in enumerate(items)]
+        yield f"{name}, mindtct with noise of {NOISE:g} grey level: {beside(nist, again)}"
+
+
+def beside(nist: Sequence[bool], other: Sequence[bool]) -> str:
+    """Verdicts against mindtct's."""
+    failed = [own for passed, own in zip(nist, other, strict=True) if not passed]
+    agree = sum(passed == own for passed, own in zip(nist, other, strict=True))
+    return f"{agree} of {len(nist)} verdicts agree with mindtct's; {failed.count(False)} of its {len(failed)} failures"
+
+
+def noisy(item: Item, seed: int) -> Item:
+    """The item with noise that no eye sees."""
+    image = decode(item.encoded)
+    grain = np.random.default_rng(seed).normal(0, NOISE, image.shape)
+    return replace(item, encoded=png(np.clip(image + grain, 0, 255).round().astype(np.uint8)))
+
+
+def png(image: np.ndarray) -> bytes:
+    """A grey image, encoded."""
+    return cv2.imencode(".png", image)[1].tobytes()
 
 
 def spoilt(item: Item, other: Item) -> Item:
@@ -68,7 +90,7 @@ def spoilt(item: Item, other: Item) -> Item:
     image, wrong = decode(item.encoded).copy(), decode(other.encoded)
     half = image.shape[1] // 2
     image[:, :half] = cv2.resize(wrong, image.shape[::-1])[:, :half]
-    return replace(item, encoded=cv2.imencode(".png", image)[1].tobytes())
+    return replace(item, encoded=png(image))
 
 
 def passes(item: Item, extractor: Extractor, asked: Limits | None) -> bool:
