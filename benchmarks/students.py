@@ -29,7 +29,7 @@ TIMED = 8
 """Steps that are timed."""
 RANK, BATCH, SIDE = 16, 8, 256
 STUDENT = "raced"
-IMAGES = 72
+IMAGES = 60
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Race:
     def _run(self, leg: Leg, given: Mapping[str, object], out: Path, steps: int) -> float:
         """Train for so many steps, or go on; seconds a step."""
         loop = {"loop.steps": steps, "loop.batch": BATCH, "loop.log_every": max(steps // 20, 1), "loop.grid_every": 0}
-        command = [sys.executable, "-m", "fpsynth", "distill", leg.recipe, "-o", str(out), "--quiet"]
+        command = [sys.executable, "-m", "fpsynth", "distill", f"distill/{leg.recipe}", "-o", str(out), "--quiet"]
         for key, value in {**given, **loop}.items():
             command += ["--set", f"{key}={value}"]
         subprocess.run(command, check=True)
@@ -112,7 +112,7 @@ class Judges:
         theirs, ours = (np.mean([grain(image) for image in one.images]) for one in (self.twin, seen))
         return (
             f"{kernel(printed(seen), printed(self.others)):.1f}",
-            f"{distance_to_twin(seen, self.twin):.2f}",
+            "" if seen is self.twin else f"{distance_to_twin(seen, self.twin):.2f}",
             percent(seen.tally.recall),
             percent(seen.tally.spurious),
             f"{seen.diversity / teacher.diversity:.2f}",
@@ -129,9 +129,12 @@ def printed(seen: Seen) -> np.ndarray:
 def main() -> None:
     """Train, draw, judge, print the table."""
     options = _options()
+    methods = options.only.split(";")
+    if strange := [name for name in methods if name not in METHODS]:
+        raise SystemExit(f"--only: no method {strange[0]!r}; some of {'; '.join(METHODS)}")
     work = options.work or Path(tempfile.mkdtemp(prefix="students-"))
     race = Race(options.bank.absolute(), options.model.absolute(), options.minutes, work.absolute())
-    knob = _judged(race, options.only.split(";"))
+    knob = _judged(race, methods)
     if options.out:
         draw(knob, options.out)
     print(table(knob.name, knob.title, knob.columns, knob.rows, work))
@@ -155,7 +158,7 @@ def _judged(race: Race, methods: Sequence[str]) -> Knob:
         yield ("the model itself", "", "50", *judges.row(teacher, teacher)), teacher.images[0]
         for method in methods:
             model, trained = race.student(method)
-            for steps in (4, 2, 1):
+            for steps in (4, 1):
                 seen = drawn(Bench(model, race.work / "sets", STUDENT, SIDE), method.replace(" ", "-"), steps)
                 yield (method, str(trained), str(steps), *judges.row(seen, teacher)), seen.images[0]
 

@@ -30,6 +30,8 @@ STRONGEST = 4.0
 """No finisher's noise may be stirred more."""
 RUN = 25
 """Pixels of a column, odd, over which its noise is averaged."""
+RARE = 2.6
+"""Deviations of noise: one pixel in 200 is above."""
 SLOW, SLOWLY = 32, 0.3
 """Of a change that is slower than so many pixels only this share is made. Left free, training spends its time on swings
 of the tone; without any of it a print whose valleys were drawn too dark could not be mended."""
@@ -38,13 +40,15 @@ of the tone; without any of it a print whose valleys were drawn too dark could n
 @dataclass(frozen=True)
 class Shape:
     """planes: number of control planes; code: width of what words and style come to; widths: channels at 1, 1/2, 1/4
-    ... of the pixels; columns: whether it is shown the noise's columns; stir: how much stronger than it learnt from the
-    noise is that pictures are ended with: what a critic taught is evener than what it was taught by."""
+    ... of the pixels; columns, specks: whether it is shown the noise's columns, and what is rare in it; stir: how much
+    stronger than it learnt from the noise is that pictures are ended with: what a critic taught is evener than what it
+    was taught by."""
 
     planes: int
     code: int
     widths: tuple[int, ...] = WIDTHS
     columns: bool = False
+    specks: bool = False
     stir: float = 1.0
 
 
@@ -74,7 +78,7 @@ class Finisher(nn.Module):
         super().__init__()
         self.shape = shape
         widths, code = shape.widths, shape.code
-        self.into = nn.Conv2d(2 + shape.planes + 2 * shape.columns, widths[0], 3, 1, 1)
+        self.into = nn.Conv2d(2 + shape.planes + 2 * (shape.columns + shape.specks), widths[0], 3, 1, 1)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
         self.before = nn.ModuleList(Block(width, code) for width in widths)
         self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
@@ -88,6 +92,7 @@ class Finisher(nn.Module):
         normal, code (B, C) -> as picture. Sides must be multiples of 8 with the usual widths."""
         dtype, picture = self.into.weight.dtype, picture.clamp(-1, 1)
         seen = [picture, planes, noise, *(columns_of(noise) if self.shape.columns else ())]
+        seen += specks_of(noise) if self.shape.specks else ()
         x, code = self.into(torch.cat(seen, 1).to(dtype)), code.to(dtype)
         skips: list[Tensor] = []
         for level, block in enumerate(self.before):
@@ -105,6 +110,15 @@ def columns_of(noise: Tensor) -> tuple[Tensor, Tensor]:
     many sensors read a column at a time, by cells of its own, which no convolution could draw from white noise."""
     run = F.avg_pool2d(noise, (RUN, 1), 1, (RUN // 2, 0), count_include_pad=False) * RUN**0.5
     return run, (noise.mean(2, keepdim=True) * noise.shape[2] ** 0.5).expand_as(noise)
+
+
+def specks_of(noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Where white noise (B, 1, H, W) and its means of 2 x 2 pixels are rarely high: dots of 1, as large as these, in 0.
+    What is sparse (droplets, dust, pepper) a network draws if it is shown such, and evens out if it has to make it of
+    noise."""
+    pairs = 2 * F.avg_pool2d(noise, 2, 1, 1)[:, :, 1:, 1:]
+    dots = F.max_pool2d((pairs > RARE).to(noise.dtype), 2, 1, 1)[:, :, :-1, :-1]
+    return (noise > RARE).to(noise.dtype), dots
 
 
 def slow(picture: Tensor) -> Tensor:
@@ -142,8 +156,14 @@ def load_network(home: Path, device: str, dtype: torch.dtype) -> Finisher:
     """The finisher in a folder. Raises DamagedFile for one that cannot be read."""
     config = read_json(home / CONFIG)
     try:
-        widths, columns = tuple(map(int, config["widths"])), bool(config.get("columns", False))
-        shape = Shape(int(config["planes"]), int(config["code"]), widths, columns, float(config.get("stir", 1.0)))
+        shape = Shape(
+            planes=int(config["planes"]),
+            code=int(config["code"]),
+            widths=tuple(map(int, config["widths"])),
+            columns=bool(config.get("columns", False)),
+            specks=bool(config.get("specks", False)),
+            stir=float(config.get("stir", 1.0)),
+        )
         if max(shape.planes, shape.code, len(shape.widths), *shape.widths) > WIDEST:
             raise ValueError(f"wider than {WIDEST}")
         if not 0 <= shape.stir <= STRONGEST:

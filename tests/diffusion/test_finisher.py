@@ -17,6 +17,7 @@ from fpsynth.diffusion.finisher import (
     columns_of,
     load_finisher,
     save_finisher,
+    specks_of,
 )
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.sample import finished
@@ -169,9 +170,23 @@ def test_columns_of_white_noise_are_noise_of_their_own():
     assert abs(float((run[..., 8:] * run[..., :-8]).mean())) < 0.05
 
 
+def test_specks_of_white_noise_are_rare_and_apart():
+    """One in 215 of a normal distribution is 2.6 deviations above its mean, whatever its neighbours are."""
+    noise = torch.randn(4, 1, 256, 256, generator=torch.Generator().manual_seed(0))
+    single, dots = specks_of(noise)
+    assert float(single.mean()) == pytest.approx(1 / 215, rel=0.1) and set(single.unique().tolist()) == {0, 1}
+    assert float(single[..., 1:].mul(single[..., :-1]).mean()) < 1e-4
+    assert set(dots.unique().tolist()) == {0, 1} and dots.shape == noise.shape
+    left, right, up, down = dots[..., :-2], dots[..., 2:], dots[..., :-2, :], dots[..., 2:, :]
+    inside = dots[..., 1:-1, 1:-1].bool()
+    beside = (left + right)[..., 1:-1, :] > 0
+    above = (up + down)[..., 1:-1] > 0
+    assert bool((beside & above)[inside].all())  # no dot is narrower than two pixels
+
+
 @torch.no_grad()
 def test_what_a_finisher_is_shown_is_kept(tmp_path):
-    shape = replace(SHAPE, columns=True, stir=1.25)
+    shape = replace(SHAPE, columns=True, specks=True, stir=1.25)
     save_finisher(tmp_path, taught(shape))
     loaded, shown = load_finisher(tmp_path, "cpu", torch.float32), material(shape=shape)
     assert loaded.shape == shape

@@ -104,7 +104,14 @@ def finish(loop: LoopSettings, out: Path, source: LatentBank, device: str, conso
     home, work = out / "model", out / "finisher"
     student = next(iter(students(home)), None)
     settings = FinisherSettings(
-        stage="finisher", student=student, fresh=False, alone=0, penalty=(0.006, 0.006), pictures=PICTURES, loop=loop
+        stage="finisher",
+        student=student,
+        fresh=False,
+        alone=0,
+        near=(10.0, 10.0),
+        penalty=(0.006, 0.006),
+        pictures=PICTURES,
+        loop=loop,
     )
     drawn = read_description(work / "drawn", HOLDS)
     if drawn and drawn.settings["model"] != digest(home):  # of the model before it learnt on

@@ -26,7 +26,7 @@ from fpsynth.training.denoiser.lessons import Lessons, freeze, lessons_for
 from fpsynth.training.denoiser.preview import Preview
 from fpsynth.training.distill.method import Lesson, Space, Teaching, teacher_times
 from fpsynth.training.distill.methods import METHODS
-from fpsynth.training.distill.phased import PhasedSettings
+from fpsynth.training.distill.trajectory import TrajectorySettings
 from fpsynth.training.kinds import kind_of
 from fpsynth.training.loop import Learner, LoopSettings, choose_place, fast_group_norm, fit
 
@@ -43,7 +43,7 @@ class DistillSettings(BaseModel):
         default=None, description="the folder of a student to begin with (students/NAME of a model); null: the model"
     )
     name: str = Field(default="default", pattern=r"^[A-Za-z0-9_-]+$")
-    method: Annotated[SerializeAsAny[BaseModel], kind_of(lambda: METHODS)] = PhasedSettings()
+    method: Annotated[SerializeAsAny[BaseModel], kind_of(lambda: METHODS)] = TrajectorySettings()
     steps: PositiveInt = Field(default=4, le=50, description="that the student is meant for")
     guidance: float = Field(
         default=1.0, ge=1, le=20, description="by the words (cfg_scale) of the teacher, which the student takes on"

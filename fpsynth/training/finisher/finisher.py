@@ -15,7 +15,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -49,9 +48,10 @@ class FinisherSettings(BaseModel):
     """A recipe of this stage.
 
     crop     side of what is cut out of the pictures at each step
-    near     weight of the distance to the bank's print, where that is known
+    near     weight of the distance to the bank's print, where that is known, at the first step and at the last: it has
+             the ridges drawn soon, and evens out what is random for as long as it weighs much
     alone    steps of the start in which that alone counts
-    penalty  on the critic's slopes, at the first step and at the last; between them it falls by equal factors
+    penalty  on the critic's slopes, at the first step and at the last; both fall by equal factors in between
     rate     the critic's, times the loop's
     """
 
@@ -67,8 +67,9 @@ class FinisherSettings(BaseModel):
     pictures: PositiveInt = 4096
     side: Side = 256
     crop: Side = 128
+    specks: bool = Field(default=False, description="a new finisher is shown what is rare in the noise, too")
     drop: DropSettings = DropSettings(style=0.6, prompt=0.05, control=0.0)
-    near: NonNegativeFloat = 10.0
+    near: tuple[PositiveFloat, PositiveFloat] = (10.0, 1.0)
     alone: NonNegativeInt = 60
     penalty: tuple[PositiveFloat, PositiveFloat] = (0.03, 0.006)
     rate: PositiveFloat = 1.0
@@ -151,7 +152,13 @@ class FinisherJob:
         away = ((finished - crops.real).abs().mean((1, 2, 3)) * crops.paired).sum() / crops.paired.sum().clamp_min(1)
         figures = {"verdict": float(verdict.detach()), "away": float(away.detach())}
         say = float(step >= self.settings.alone)
-        return say * verdict + self.settings.near * away, figures
+        return say * verdict + self._at(step, self.settings.near) * away, figures
+
+    def _at(self, step: int, ends: tuple[float, float]) -> float:
+        """A weight that changes by equal factors from the first step to the last."""
+        first, last = ends
+        weight: float = first * (last / first) ** (step / self.settings.loop.steps)
+        return weight
 
     def _draw(self, step: int) -> Crops:
         """The crops of a step."""
@@ -167,8 +174,7 @@ class FinisherJob:
 
     def _judge(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
         assert self.shown is not None, "the finisher learns first"
-        first, last = self.settings.penalty
-        return self.trial.verdict(self.shown, first * (last / first) ** (step / self.settings.loop.steps))
+        return self.trial.verdict(self.shown, self._at(step, self.settings.penalty))
 
     def grid(self) -> Tensor:
         """Pictures as they were drawn, and on their right as they are finished."""
@@ -205,7 +211,7 @@ def teach(settings: FinisherSettings, base: Path, artist: Artist, out: Path, con
     some = pictures.crops([0], [0], [0], settings.crop)
     planes, code = some.planes.shape[1], some.code.shape[1]
     torch.manual_seed(settings.loop.seed)
-    finisher = Finisher(Shape(planes, code, columns=True)) if settings.fresh else _own(base)
+    finisher = Finisher(Shape(planes, code, columns=True, specks=settings.specks)) if settings.fresh else _own(base)
     job = FinisherJob(finisher, Trial(Critic(planes, code)), pictures, settings)
     fit(job, settings.loop, out, str(model.denoiser.device), console)
     return finisher
