@@ -43,6 +43,10 @@ class MetadataUnit:
         return self.sidecars.state if self.sidecars else ""
 
     def count(self) -> int:
+        import pyarrow.parquet as pq
+
+        if self.path.name == METADATA:
+            return int(pq.read_metadata(self.path).row_group(self.group).num_rows)
         return int(self._table().num_rows)
 
     def digest(self) -> str:
