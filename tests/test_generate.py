@@ -254,6 +254,7 @@ def test_json_result_counts_what_was_made(made, capsys):
     assert (facts["images"], facts["made"], facts["gate"]) == (6, 0, {"unjudged": 6})
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_same_bytes(made, tmp_path):
     write(tmp_path)
     assert digests(make(tmp_path, "out", workers=2)) == digests(made)

@@ -61,6 +61,7 @@ def test_files_whose_names_are_no_text_are_looked_at(folder):
     assert (folder / "report.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_any_name_under_a_plain_locale(folder):
     run = shell(
         folder, "fpsynth generate recipe.yaml -o 'отпечатки' && fpsynth inspect 'отпечатки' --no-judges", LC_ALL="C"
@@ -69,9 +70,8 @@ def test_any_name_under_a_plain_locale(folder):
     assert (folder / "отпечатки" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize(
-    "to", ["2>/dev/full", *(pytest.param(to, marks=pytest.mark.slow) for to in ("2>&-", ">&- 2>&-"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("to", ["2>/dev/full", "2>&-", ">&- 2>&-"])
 def test_nobody_to_tell_is_no_reason_to_stop(folder, to):
     assert shell(folder, f"fpsynth generate recipe.yaml -o out {to}").returncode == 0
     assert (folder / "out" / "README.md").exists()
@@ -81,11 +81,13 @@ def test_a_mistake_has_its_exit_code_although_nobody_hears_of_it(folder):
     assert shell(folder, "fpsynth generate missing.yaml 2>&-").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_has_read_enough(folder):
     run = shell(folder, "fpsynth generate recipe.yaml -o out | true; exit ${PIPESTATUS[0]}")
     assert (run.returncode, "Traceback" in run.stderr, "mistake" in run.stderr) == (0, False, False), run.stderr
 
 
+@pytest.mark.slow
 def test_a_result_that_cannot_be_written_is_said(folder):
     run = shell(folder, "fpsynth generate recipe.yaml -o out --json >/dev/full")
     assert run.returncode == 1

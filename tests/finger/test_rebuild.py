@@ -40,6 +40,7 @@ def test_minutiae_grow_again_and_few_others(template):
     assert recall > 0.8 and spurious < 0.35 and len(minutiae) > 20
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_finger_and_another_another(template):
     minutiae, _ = template
     first, again, other = (rebuild(Known(minutiae=minutiae), np.random.default_rng(seed)) for seed in (1, 1, 2))
