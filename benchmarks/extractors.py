@@ -55,15 +55,27 @@ def main() -> None:
 
 def verdicts(items: Sequence[Item]) -> Iterator[str]:
     """How often both extractors pass or fail the same images, and how many of mindtct's failures ours fails too."""
+    if not items:
+        return
     planted = list(map(spoilt, items, items[1:]))
     for extractor in ("mindtct", "skeleton"):
-        caught = sum(not passes(item, extractor, None) for item in planted)
+        caught = sum(not passes(item, extractor, tally(item, extractor)) for item in planted)
         yield f"{extractor} fails {caught} of {len(planted)} that are half wrong"
+    seen: dict[str, tuple[Extractor, list[Tally]]] = {
+        "mindtct": ("mindtct", [tally(item, "mindtct") for item in items]),
+        "ours": ("skeleton", [tally(item, "skeleton") for item in items]),
+        f"mindtct with noise of {NOISE:g} grey level": (
+            "mindtct",
+            [tally(noisy(item, number), "mindtct") for number, item in enumerate(items)],
+        ),
+    }
     for name, asked in (("usual limits", None), (".85 and .15", Limits(0.85, 0.15))):
-        nist = [passes(item, "mindtct", asked) for item in items]
-        yield f"{name}, ours: {beside(nist, [passes(item, 'skeleton', asked) for item in items])}"
-        again = [passes(noisy(item, number), "mindtct", asked) for number, item in enumerate(items)]
-        yield f"{name}, mindtct with noise of {NOISE:g} grey level: {beside(nist, again)}"
+        said = {
+            who: [passes(item, extractor, one, asked) for item, one in zip(items, tallies, strict=True)]
+            for who, (extractor, tallies) in seen.items()
+        }
+        nist = said.pop("mindtct")
+        yield from (f"{name}, {who}: {beside(nist, other)}" for who, other in said.items())
 
 
 def beside(nist: Sequence[bool], other: Sequence[bool]) -> str:
@@ -93,12 +105,17 @@ def spoilt(item: Item, other: Item) -> Item:
     return replace(item, encoded=png(image))
 
 
-def passes(item: Item, extractor: Extractor, asked: Limits | None) -> bool:
-    """The verdict, without the contact that only a run knows."""
-    truth, ppi = item.minutiae or [], item.ppi or PPI
-    tally = compare([m._replace(x=m.x * PPI / ppi, y=m.y * PPI / ppi) for m in truth], found(extractor, item))
-    limits = asked or Asked(item.words).limits(len(truth), extractor)
-    return tally.recall >= limits.recall and tally.spurious <= limits.spurious
+def tally(item: Item, extractor: Extractor) -> Tally:
+    """What of the truth is found, without the contact that only a run knows."""
+    ppi = item.ppi or PPI
+    truth = [m._replace(x=m.x * PPI / ppi, y=m.y * PPI / ppi) for m in item.minutiae or []]
+    return compare(truth, found(extractor, item))
+
+
+def passes(item: Item, extractor: Extractor, seen: Tally, asked: Limits | None = None) -> bool:
+    """The verdict on that; None: by the limits that captures of these words have."""
+    limits = asked or Asked(item.words).limits(len(item.minutiae or []), extractor)
+    return seen.recall >= limits.recall and seen.spurious <= limits.spurious
 
 
 def found(extractor: Extractor, item: Item) -> list[Found]:

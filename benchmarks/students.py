@@ -1,9 +1,10 @@
 """Methods of distillation side by side: the same minutes each, one teacher, one bank, the same judges.
 
-python benchmarks/students.py BANK [--model DIR] [--minutes 12] [--only "lcm;flash"] [--work DIR] [-o PICTURE.png]
+python benchmarks/students.py BANK [--model DIR] [--minutes 12] [--only "lcm;flash"] [--work DIR]
 
 How many steps a method gets is what it does in these minutes on this machine: a few steps are timed first. The judges
-see what the students drew, without a finisher, which would hide the differences. What lies in --work is not made again.
+see what the students drew, without a finisher, which would hide the differences. What lies in --work is not made again;
+look at the sets there (fpsynth inspect DIR/sets/NAME --sheet sheet.png).
 """
 
 import argparse
@@ -16,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from knobs.page import draw, table
+from knobs.page import table
 from knobs.rows import SENSORS, grain, hatching
-from knobs.sets import SEED, Bench, Knob, Seen, distance_to_twin, even, percent
+from knobs.sets import SEED, Bench, Seen, distance_to_twin, even, percent
 
 from fpsynth.inspect.measure.likeness import textures
 from fpsynth.inspect.measure.realism import kernel
@@ -134,13 +135,11 @@ def main() -> None:
         raise SystemExit(f"--only: no method {strange[0]!r}; some of {'; '.join(METHODS)}")
     work = options.work or Path(tempfile.mkdtemp(prefix="students-"))
     race = Race(options.bank.absolute(), options.model.absolute(), options.minutes, work.absolute())
-    knob = _judged(race, methods)
-    if options.out:
-        draw(knob, options.out)
-    print(table(knob.name, knob.title, knob.columns, knob.rows, work))
+    title = f"Students after {race.minutes:g} minutes each, LoRAs of rank {RANK} for 4 steps ({IMAGES} images)"
+    print(table("students", title, COLUMNS, list(_judged(race, methods)), work))
 
 
-def _judged(race: Race, methods: Sequence[str]) -> Knob:
+def _judged(race: Race, methods: Sequence[str]) -> Iterator[tuple[str, ...]]:
     prompt = {"sensor": even(SENSORS), "quality": even(words_of("quality"))}
     by_teacher = Bench(model=race.model, work=race.work / "sets", student="none", size=SIDE)
     judges = Judges(
@@ -152,28 +151,14 @@ def _judged(race: Race, methods: Sequence[str]) -> Knob:
         sampling = {"steps": steps, "shared_noise_steps": 0, "finish": False}
         return bench.make(f"{name}-{steps}", IMAGES, prompt=prompt, sampling=sampling)
 
-    def rows() -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
-        teacher = drawn(by_teacher, "teacher", 50)
-        yield ("(renders)", "", "", *judges.row(judges.twin, teacher)), judges.twin.images[0]
-        yield ("the model itself", "", "50", *judges.row(teacher, teacher)), teacher.images[0]
-        for method in methods:
-            model, trained = race.student(method)
-            for steps in (4, 1):
-                seen = drawn(Bench(model, race.work / "sets", STUDENT, SIDE), method.replace(" ", "-"), steps)
-                yield (method, str(trained), str(steps), *judges.row(seen, teacher)), seen.images[0]
-
-    found = list(rows())
-    return Knob(
-        "students",
-        f"Students after {race.minutes:g} minutes each, LoRAs of rank {RANK} for 4 steps ({IMAGES} images)",
-        COLUMNS,
-        [row for row, _ in found],
-        setting="student and its sampling steps",
-        axis="kernel distance to renders of other fingers",
-        at=[f"{row[0]} {row[2]}" for row, _ in found],
-        pictures=[(f"{row[0]} {row[2]}", image) for row, image in found],
-        curves={"kernel distance": [float(row[3]) for row, _ in found]},
-    )
+    teacher = drawn(by_teacher, "teacher", 50)
+    yield "(renders)", "", "", *judges.row(judges.twin, teacher)
+    yield "the model itself", "", "50", *judges.row(teacher, teacher)
+    for method in methods:
+        model, trained = race.student(method)
+        for steps in (4, 1):
+            seen = drawn(Bench(model, race.work / "sets", STUDENT, SIDE), method.replace(" ", "-"), steps)
+            yield method, str(trained), str(steps), *judges.row(seen, teacher)
 
 
 def _options() -> argparse.Namespace:
@@ -183,7 +168,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=12.0, help="of training, for each")
     parser.add_argument("--only", default=";".join(METHODS), help="methods, separated by semicolons")
     parser.add_argument("--work", type=Path, help="where runs and sets lie (default: a temporary folder)")
-    parser.add_argument("-o", "--out", type=Path, help="a picture of what each draws")
     return parser.parse_args()
 
 

@@ -66,7 +66,7 @@ def test_a_run_that_was_cut_ends_with_the_same_weights(bank, pixel_model, tmp_pa
 def test_what_is_weighed_goes_from_end_to_end(pixel_model):
     """By equal factors: half way at the geometric mean."""
     job = FinisherJob(Finisher(Shape(1, 4)), Trial(Critic(1, 4)), None, settings_of(pixel_model, loop(100)))
-    assert [job._at(step, (10.0, 0.1)) for step in (0, 50, 100)] == pytest.approx([10, 1, 0.1])
+    assert [job.weight(step, (10.0, 0.1)) for step in (0, 50, 100)] == pytest.approx([10, 1, 0.1])
 
 
 def test_a_new_finisher_is_shown_specks_where_the_recipe_says(bank, pixel_model, tmp_path):

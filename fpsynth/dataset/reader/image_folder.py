@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 METADATA = "metadata.parquet"
 TABLES = (METADATA, "metadata.jsonl", "metadata.csv")
 """The first that a folder has is read."""
-ROWS = 1024
-"""Of a table that has no row groups so many rows are one."""
+ROWS = 4096
+"""Of a table that has no row groups so many rows are one: each is read by going through the whole file."""
 LINE = 1 << 16
 """Bytes of the first line that are looked at."""
 

@@ -152,9 +152,9 @@ class FinisherJob:
         away = ((finished - crops.real).abs().mean((1, 2, 3)) * crops.paired).sum() / crops.paired.sum().clamp_min(1)
         figures = {"verdict": float(verdict.detach()), "away": float(away.detach())}
         say = float(step >= self.settings.alone)
-        return say * verdict + self._at(step, self.settings.near) * away, figures
+        return say * verdict + self.weight(step, self.settings.near) * away, figures
 
-    def _at(self, step: int, ends: tuple[float, float]) -> float:
+    def weight(self, step: int, ends: tuple[float, float]) -> float:
         """A weight that changes by equal factors from the first step to the last."""
         first, last = ends
         weight: float = first * (last / first) ** (step / self.settings.loop.steps)
@@ -174,7 +174,7 @@ class FinisherJob:
 
     def _judge(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
         assert self.shown is not None, "the finisher learns first"
-        return self.trial.verdict(self.shown, self._at(step, self.settings.penalty))
+        return self.trial.verdict(self.shown, self.weight(step, self.settings.penalty))
 
     def grid(self) -> Tensor:
         """Pictures as they were drawn, and on their right as they are finished."""
