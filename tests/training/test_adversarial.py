@@ -1,12 +1,14 @@
 """The adversarial method: what the critic sees, what it learns, and whom its verdict moves."""
 
+import math
+
 import pytest
 import torch
 
 from fpsynth.diffusion.denoiser.guidance import predictor
 from fpsynth.diffusion.model import load_model
 from fpsynth.diffusion.samplers import make_course, sampler_of
-from fpsynth.training.critic import Critic, Shown, Trial
+from fpsynth.training.critic import Critic, Eye, Shown, Trial
 from fpsynth.training.denoiser.lessons import lessons_for
 from fpsynth.training.distill import DistillSettings
 from fpsynth.training.distill.adversarial import drawn
@@ -57,11 +59,12 @@ def grain(seed: int) -> torch.Tensor:
     return 0.02 * torch.randn(4, 1, 64, 64, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize("eye", [Eye(), Eye(depth=1, heads=4)], ids=["plain", "deep"])
 @pytest.mark.parametrize("fault", ["no grain", "hatched"])
-def test_a_critic_learns_to_tell_faint_faults_of_texture(fault):
-    """Also on pictures that it has not seen."""
+def test_each_head_of_a_critic_learns_to_tell_faint_faults_of_texture(fault, eye):
+    """Also on pictures that it has not seen. None scores wrongly, which would hide another's slopes."""
     torch.manual_seed(0)
-    trial = Trial(Critic(3, 8))
+    trial = Trial(Critic(3, 8, eye))
     lines = 0.04 * (torch.arange(64) % 8 == 0).float()
 
     def shown(seed: int) -> Shown:
@@ -74,13 +77,33 @@ def test_a_critic_learns_to_tell_faint_faults_of_texture(fault):
         loss, _ = trial.verdict(shown(10 * step), 0.01)
         loss.backward()
         optimizer.step()
-    _, figures = trial.verdict(shown(5), 0.01)
-    assert figures["apart"] > 0.5
+    unseen = shown(5)
+    with torch.no_grad():
+        real, drawn = (trial.critic(x, unseen.planes, unseen.words) for x in (unseen.real, unseen.drawn))
+    apart = [float((r - d).mean()) for r, d in zip(real, drawn, strict=True)]
+    assert apart[-1] > 0.5
+    assert all(one > 0 for one in apart)
 
 
-def test_a_critic_hears_the_words():
+@pytest.mark.parametrize(("eye", "sides"), [(Eye(), [4]), (Eye(depth=1, heads=3), [16, 8, 4])], ids=["plain", "deep"])
+def test_each_head_of_a_critic_hears_the_words(eye, sides):
     torch.manual_seed(0)
-    critic, picture, planes = Critic(3, 8), torch.zeros(2, 1, 64, 64), torch.zeros(2, 3, 64, 64)
-    one, other = critic(picture, planes, torch.stack([torch.zeros(8), torch.ones(8)]))
-    assert one.shape == (1, 4, 4)
-    assert not torch.allclose(one, other)
+    critic, picture, planes = Critic(3, 8, eye), torch.zeros(2, 1, 64, 64), torch.zeros(2, 3, 64, 64)
+    scores = critic(picture, planes, torch.stack([torch.zeros(8), torch.ones(8)]))
+    assert [score.shape for score in scores] == [(2, 1, side, side) for side in sides]
+    assert not any(torch.allclose(one, other) for one, other in scores)
+
+
+def test_the_penalty_is_the_mean_square_slope_of_the_scores():
+    """Of one head whose score is 3 times the mean of 2 x 2 pixels: each pixel moves its score by 3 / 4."""
+
+    class Mean(torch.nn.Linear):
+        def forward(self, picture, planes, words):
+            return [3 * torch.nn.functional.avg_pool2d(picture, 2)]
+
+    picture, planes = torch.rand(2, 1, 8, 8), torch.zeros(2, 3, 8, 8)
+    shown = Shown(picture, picture, planes, torch.zeros(2, 8))
+    loss, figures = Trial(Mean(1, 1)).verdict(shown, penalty=0.5)
+    steep = 4 * (3 / 4) ** 2
+    assert figures["slopes"] == pytest.approx(2 * steep)
+    assert float(loss.detach()) == pytest.approx(math.log(2) + 0.5 / 2 * 2 * steep)

@@ -16,7 +16,7 @@ from fpsynth.errors import UserError
 from fpsynth.model_folder import PLANES
 from fpsynth.training.autoencoder import AutoencoderSettings, new_autoencoder
 from fpsynth.training.batches import DropSettings
-from fpsynth.training.critic import Critic, Trial
+from fpsynth.training.critic import Critic, Eye, Trial
 from fpsynth.training.denoiser.denoiser import new_model, trained_on
 from fpsynth.training.finisher import Artist, FinisherSettings, run_finisher
 from fpsynth.training.finisher.drawn import Drawing, is_paired
@@ -155,11 +155,12 @@ class Hatched:
 
 
 @pytest.mark.slow
-def test_it_mends_lines_and_draws_grain(tmp_path):
+@pytest.mark.parametrize("eye", [Eye(), Eye(depth=1, heads=4)], ids=["plain", "deep"])
+def test_it_mends_lines_and_draws_grain(eye, tmp_path):
     settings = settings_of(None, loop(150, batch=8, learning_rate=3e-3), penalty=(0.02, 0.002), alone=0)
     torch.manual_seed(0)
     finisher = Finisher(Shape(planes=1, code=1, widths=(8, 16)))
-    job = FinisherJob(finisher, Trial(Critic(1, 1)), Hatched(), settings)
+    job = FinisherJob(finisher, Trial(Critic(1, 1, eye)), Hatched(), settings)
     fit(job, settings.loop, tmp_path, "cpu", QUIET)
     crops = Hatched().crops([900, 901], [0, 0], [0, 0], 64)
     with torch.no_grad():

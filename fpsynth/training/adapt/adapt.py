@@ -110,6 +110,8 @@ def finish(loop: LoopSettings, out: Path, source: LatentBank, device: str, conso
         alone=0,
         near=(10.0, 10.0),
         penalty=(0.006, 0.006),
+        depth=0,
+        heads=1,
         pictures=PICTURES,
         loop=loop,
     )

@@ -29,7 +29,7 @@ from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
 from fpsynth.model_folder import default_model, own_sampler
 from fpsynth.training.batches import DropSettings, Side
-from fpsynth.training.critic import Critic, Shown, Trial
+from fpsynth.training.critic import Critic, Eye, Shown, Trial
 from fpsynth.training.data import Bank, BankSettings, encode_bank, to_signed
 from fpsynth.training.data.store import Columns
 from fpsynth.training.denoiser.lessons import check_grid
@@ -53,6 +53,8 @@ class FinisherSettings(BaseModel):
     alone    steps of the start in which that alone counts
     penalty  on the critic's slopes, at the first step and at the last; both fall by equal factors in between
     rate     the critic's, times the loop's
+    depth    residual blocks of the critic after each of its halvings: without any it does not see what an eye sees
+    heads    at how many of its scales, counted from the coarsest, the critic scores
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -73,6 +75,8 @@ class FinisherSettings(BaseModel):
     alone: NonNegativeInt = 60
     penalty: tuple[PositiveFloat, PositiveFloat] = (0.03, 0.006)
     rate: PositiveFloat = 1.0
+    depth: Annotated[int, Field(ge=0, le=4)] = 1
+    heads: Annotated[int, Field(ge=1, le=4)] = 4
     loop: LoopSettings
 
     @field_validator("crop")
@@ -212,7 +216,7 @@ def teach(settings: FinisherSettings, base: Path, artist: Artist, out: Path, con
     planes, code = some.planes.shape[1], some.code.shape[1]
     torch.manual_seed(settings.loop.seed)
     finisher = Finisher(Shape(planes, code, columns=True, specks=settings.specks)) if settings.fresh else _own(base)
-    job = FinisherJob(finisher, Trial(Critic(planes, code)), pictures, settings)
+    job = FinisherJob(finisher, Trial(Critic(planes, code, Eye(settings.depth, settings.heads))), pictures, settings)
     fit(job, settings.loop, out, str(model.denoiser.device), console)
     return finisher
 
