@@ -93,7 +93,7 @@ class Studio:
         self.prints, self._work, self._overrides = prints, work, overrides
         self._bench = Bench(default_model(), work, "default")
         self._reference = None if reference is None else self._bench.look(reference)
-        self._source = self._written("source", prints)
+        self._source = written(work / "source", prints)
 
     def rows(self) -> Iterator[tuple[str, ...]]:
         """The lines of the table."""
@@ -108,7 +108,7 @@ class Studio:
         """A line on what was completed."""
         parts = {name: image[:, : _seam(image)] for name, image in self.prints.items()}
         blank = {name: _widened(part, self.prints[name]) for name, part in parts.items()}
-        folder = self._edited("complete", "complete", "prompt.sensor=optical", of=self._written("parts", blank))
+        folder = self._edited("complete", "complete", "prompt.sensor=optical", of=written(self._work / "parts", blank))
         made = _pictures(folder)
         cuts = {name: _seam(self.prints[name]) for name in made}
         turns = np.concatenate([_turns(self.prints[name], made[name], cuts[name]) for name in made])
@@ -122,9 +122,9 @@ class Studio:
         """A line on virtual prints of 1000 ppi that were reduced to 500 and upscaled again."""
         real = virtual(count, ("optical", "capacitive", "ink", "thermal"), ppi=1000)
         coarse = {name: _halved(image).round().astype(np.uint8) for name, image in real.items()}
-        made = _pictures(self._edited("upscale", "upscale", of=self._written("coarse", coarse)))
+        made = _pictures(self._edited("upscale", "upscale", of=written(self._work / "coarse", coarse)))
         wrong = [np.mean((_halved(made[name]) - coarse[name]) ** 2) for name in made]
-        tallies = [compare(_strong(real[name], 1000), extract("mindtct", made[name], 1000)) for name in made]
+        tallies = [compare(strong(real[name], 1000), extract("mindtct", made[name], 1000)) for name in made]
         found = Tally(*(sum(column) for column in zip(*tallies, strict=True))).recall
         power = np.median([_fine_power(made[name]) / _fine_power(real[name]) for name in made])
         signal = 10 * np.log10(255**2 / np.mean(wrong))
@@ -145,7 +145,7 @@ class Studio:
 
     def _row(self, what: str, folder: Path) -> tuple[str, ...]:
         made = _pictures(folder)
-        tallies = [compare(_strong(self.prints[name]), extract("mindtct", made[name], 500)) for name in made]
+        tallies = [compare(strong(self.prints[name]), extract("mindtct", made[name], 500)) for name in made]
         total = Tally(*(sum(column) for column in zip(*tallies, strict=True)))
         return what, f"{total.recall:.3f}", f"{total.spurious:.3f}", self._distance(folder)
 
@@ -155,19 +155,21 @@ class Studio:
         seen: Seen = self._bench.look(folder)
         return f"{distance(seen, self._reference):.2f}"
 
-    def _written(self, name: str, pictures: dict[str, np.ndarray]) -> Path:
-        folder = self._work / name
-        folder.mkdir(parents=True, exist_ok=True)
-        for stem, picture in pictures.items():
-            Image.fromarray(picture).save(folder / f"{stem}.png", dpi=(500, 500))
-        return folder
+
+def written(folder: Path, pictures: dict[str, np.ndarray]) -> Path:
+    """The folder, with pictures of 500 ppi in it, by their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem, picture in pictures.items():
+        Image.fromarray(picture).save(folder / f"{stem}.png", dpi=(500, 500))
+    return folder
 
 
 def _pictures(folder: Path) -> dict[str, np.ndarray]:
     return {path.stem: np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))}
 
 
-def _strong(image: np.ndarray, ppi: float = 500) -> list[Found]:
+def strong(image: np.ndarray, ppi: float = 500) -> list[Found]:
+    """mindtct's reliable minutiae."""
     return [f for f in extract("mindtct", image, ppi) if f.reliability >= STRONG]
 
 
@@ -213,7 +215,7 @@ def _minutiae(made: np.ndarray, seam: int, at_seam: bool) -> tuple[int, float]:
     columns = np.arange(made.shape[1])
     here = np.abs(columns - seam) <= BAND if at_seam else columns > seam + BAND
     area = float((see(made).mask & here).sum()) * (25.4 / 500) ** 2
-    return sum(bool(here[int(f.x)]) for f in _strong(made)), area / 100
+    return sum(bool(here[int(f.x)]) for f in strong(made)), area / 100
 
 
 if __name__ == "__main__":
