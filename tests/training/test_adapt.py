@@ -302,15 +302,15 @@ def test_the_card_says_whether_the_prints_come_back(prints, tmp_path):
 
     def checked(data: Path) -> dict:
         (run / "settings.json").write_text(json.dumps({"data": str(data), "ppi": 500}))
-        return check_leak(run, "cpu", QUIET, images=8, side=384)
+        return check_leak(run, "cpu", QUIET, images=16, side=384)  # of fewer, strangers say no threshold
 
     told = checked(prints)
-    assert (told["images"], told["training_images"]) == (8, 12) and told["flagged"] <= 1
-    assert f"{told['flagged']} of 8 images" in card.read_text()
+    assert (told["images"], told["training_images"]) == (16, 12) and told["flagged"] <= 1
+    assert f"{told['flagged']} of 16 images" in card.read_text()
     repeated = tmp_path / "repeated"
     repeated.mkdir()
     for row in pq.read_table(next((run / "leak" / "images" / "data").glob("*.parquet"))).to_pylist():
         (repeated / f"{row['identity']}_{row['impression']}.png").write_bytes(row["image"]["bytes"])
     flagged = checked(repeated)["flagged"]
-    assert flagged >= 7  # one may be too small a piece to be known again
-    assert f"{flagged} of 8 images" in card.read_text() and card.read_text().count("## Whether") == 1
+    assert flagged >= 14  # one or two may be too small a piece to be known again
+    assert f"{flagged} of 16 images" in card.read_text() and card.read_text().count("## Whether") == 1
