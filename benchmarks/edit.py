@@ -124,8 +124,7 @@ class Studio:
         coarse = {name: _halved(image).round().astype(np.uint8) for name, image in real.items()}
         made = _pictures(self._edited("upscale", "upscale", of=written(self._work / "coarse", coarse)))
         wrong = [np.mean((_halved(made[name]) - coarse[name]) ** 2) for name in made]
-        tallies = [compare(strong(real[name], 1000), extract("mindtct", made[name], 1000)) for name in made]
-        found = Tally(*(sum(column) for column in zip(*tallies, strict=True))).recall
+        found = kept(real, made, 1000).recall
         power = np.median([_fine_power(made[name]) / _fine_power(real[name]) for name in made])
         signal = 10 * np.log10(255**2 / np.mean(wrong))
         return (
@@ -145,8 +144,7 @@ class Studio:
 
     def _row(self, what: str, folder: Path) -> tuple[str, ...]:
         made = _pictures(folder)
-        tallies = [compare(strong(self.prints[name]), extract("mindtct", made[name], 500)) for name in made]
-        total = Tally(*(sum(column) for column in zip(*tallies, strict=True)))
+        total = kept(self.prints, made)
         return what, f"{total.recall:.3f}", f"{total.spurious:.3f}", self._distance(folder)
 
     def _distance(self, folder: Path) -> str:
@@ -168,8 +166,13 @@ def _pictures(folder: Path) -> dict[str, np.ndarray]:
     return {path.stem: np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))}
 
 
-def strong(image: np.ndarray, ppi: float = 500) -> list[Found]:
-    """mindtct's reliable minutiae."""
+def kept(prints: dict[str, np.ndarray], made: dict[str, np.ndarray], ppi: float = 500) -> Tally:
+    """mindtct's reliable minutiae of the prints in what was made of them."""
+    tallies = [compare(_strong(prints[name], ppi), extract("mindtct", made[name], ppi)) for name in made]
+    return Tally(*(sum(column) for column in zip(*tallies, strict=True)))
+
+
+def _strong(image: np.ndarray, ppi: float = 500) -> list[Found]:
     return [f for f in extract("mindtct", image, ppi) if f.reliability >= STRONG]
 
 
@@ -215,7 +218,7 @@ def _minutiae(made: np.ndarray, seam: int, at_seam: bool) -> tuple[int, float]:
     columns = np.arange(made.shape[1])
     here = np.abs(columns - seam) <= BAND if at_seam else columns > seam + BAND
     area = float((see(made).mask & here).sum()) * (25.4 / 500) ** 2
-    return sum(bool(here[int(f.x)]) for f in strong(made)), area / 100
+    return sum(bool(here[int(f.x)]) for f in _strong(made)), area / 100
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
 """Restyling by parts: by the planes alone, as `fpsynth edit restyle` does, and with what image editing adds elsewhere.
 
-    python benchmarks/restyle.py [--prints 16] [--steps 16] [--model DIR]
+    python benchmarks/restyle.py [--prints 16] [--steps 16] [--model DIR] [--finish]
 
 inversion: the source's own noise, by DDIM backwards under its own words (Song et al. 2021), in place of fresh noise.
-attention: besides, the U-Net's self-attention maps of the inversion are used again in the first share of the steps (Liu
-et al., Towards understanding cross and self-attention, CVPR 2024). By the model itself, without a student, whose few
-steps do not invert. Virtual optical prints of all qualities are restyled to other sensors. recall, spurious: mindtct's
-reliable minutiae of the source in the result, and those that the source has not; distance: energy distance in NFIQ2's
-measures to renders of that sensor. Needs the extra `judges`.
+attention: besides, the U-Net's self-attention maps, noted as the source is drawn from that noise again, act in the
+first share of the steps (Liu et al., Towards understanding cross and self-attention, CVPR 2024). By the model itself,
+without a student, whose few steps do not invert; with --finish its finisher, which learnt from a student, ends the
+pictures. Virtual optical prints of all qualities are restyled to other sensors. recall, spurious: mindtct's reliable
+minutiae of the source in the result, and those that the source has not; distance: energy distance in NFIQ2's measures
+to renders of that sensor. Needs the extra `judges`.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -19,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from edit import strong, virtual, written
+from edit import kept, virtual, written
 from knobs.sets import Bench, distance
 from rich.console import Console
 from rich.table import Table
@@ -29,7 +31,6 @@ from fpsynth.diffusion.looks import Look, looks_of
 from fpsynth.diffusion.sample import Request, course_of, finished, grey, noise_of, noise_source
 from fpsynth.diffusion.samplers import Course, Predict, sampler_of
 from fpsynth.edit.studio import Order, Studio
-from fpsynth.extractor import Tally, compare, extract
 from fpsynth.making.model import request, sampling_settings
 from fpsynth.model_folder import default_model
 from fpsynth.recipe import load_recipe
@@ -46,37 +47,33 @@ def main() -> None:
     parser.add_argument("--prints", type=int, default=16)
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--model", type=Path, default=default_model())
+    parser.add_argument("--finish", action="store_true")
     options = parser.parse_args()
     work = Path(mkdtemp(prefix="restyle-"))
     table = Table(title=f"{options.prints} prints, {options.steps} steps, in {work}")
     for column in ("to", "by", "recall", "spurious", "distance"):
         table.add_column(column, justify="right")
-    for row in rows(options.prints, options.steps, options.model, work):
+    for row in rows(options.prints, options.steps, options.model, options.finish, work):
         table.add_row(*row)
     Console().print(table)
 
 
-def rows(count: int, steps: int, model: Path, work: Path) -> Iterator[tuple[str, ...]]:
+def rows(count: int, steps: int, model: Path, finish: bool, work: Path) -> Iterator[tuple[str, ...]]:
     """The lines of the table."""
     bench, prints = Bench(model, work, "default"), virtual(count)
-    paths = sorted(written(work / "source", prints).glob("*.png"))
+    targets = {sensor: studio(model, "restyle", f"prompt.sensor={sensor}") for sensor in SENSORS}
+    restyling = Restyling(studio(model, "refine"), targets, steps, finish)
+    made: dict[tuple[str, str], dict[str, np.ndarray]] = defaultdict(dict)
+    for path in sorted(written(work / "source", prints).glob("*.png")):
+        for sensor, way, image in restyling.ways(path):
+            made[sensor, way][path.stem] = image
     for sensor in SENSORS:
-        aim = bench.look(written(work / f"renders-{sensor}", virtual(count, (sensor,))))
-        restyling = Restyling(studio(model, "refine"), studio(model, "restyle", f"prompt.sensor={sensor}"), steps)
-        made: dict[str, dict[str, np.ndarray]] = {}
-        for path in paths:
-            for way, image in restyling.ways(path).items():
-                made.setdefault(way, {})[path.stem] = image
-        for way, images in made.items():
-            folder = written(work / f"{sensor} {way}", images)
-            yield sensor, way, *kept(prints, images), f"{distance(bench.look(folder), aim):.2f}"
-
-
-def kept(prints: dict[str, np.ndarray], made: dict[str, np.ndarray]) -> tuple[str, str]:
-    """Recall of the sources' minutiae and the share of others."""
-    tallies = [compare(strong(prints[name]), extract("mindtct", image, 500)) for name, image in made.items()]
-    total = Tally(*(sum(column) for column in zip(*tallies, strict=True)))
-    return f"{total.recall:.3f}", f"{total.spurious:.3f}"
+        aim = bench.look(written(work / f"renders {sensor}", virtual(count, (sensor,))))
+        for way in (way for to, way in made if to == sensor):
+            images = made[sensor, way]
+            tally = kept(prints, images)
+            away = distance(bench.look(written(work / f"{sensor} {way}", images)), aim)
+            yield sensor, way, f"{tally.recall:.3f}", f"{tally.spurious:.3f}", f"{away:.2f}"
 
 
 def studio(model: Path, verb: str, *told: str) -> Studio:
@@ -87,30 +84,34 @@ def studio(model: Path, verb: str, *told: str) -> Studio:
 
 
 class Restyling:
-    """Restyles prints to one sensor in every way."""
+    """Restyles prints in every way. source, targets: where prints are sketched to be read, and to be restyled."""
 
-    def __init__(self, source: Studio, target: Studio, steps: int) -> None:
-        self._source, self._target, self._model = source, target, target.model
-        self._maps = Maps(target.model.denoiser.parts["network"])
-        self._settings = replace(sampling_settings(target.recipe), scheduler="ddim", steps=steps, eta=0.0)
+    def __init__(self, source: Studio, targets: Mapping[str, Studio], steps: int, finish: bool) -> None:
+        self._source, self._targets, self._model, self._finish = source, targets, source.model, finish
+        self._maps = Maps(self._model.denoiser.parts["network"])
+        self._settings = replace(sampling_settings(source.recipe), scheduler="ddim", steps=steps, eta=0.0)
         self._course = course_of(self._model, self._settings)
 
     @torch.inference_mode()
-    def ways(self, path: Path) -> dict[str, np.ndarray]:
-        """What the print at this path comes to."""
-        (given, source), (asked, target) = self._told(self._source, path), self._told(self._target, path)
+    def ways(self, path: Path) -> Iterator[tuple[str, str, np.ndarray]]:
+        """What the print at this path comes to, by sensor and way."""
+        given, source = self._told(self._source, path)
         assert given.canvas is not None
-        drawn = noise_source(self._model, self._settings, asked).start()
-        fresh = noise_of(self._model, [drawn], [asked.even])
-        own = inverted(source.predict, given.canvas.latents[None].to(fresh), self._course)
+        latents = given.canvas.latents[None].to(self._model.denoiser.device)
+        own = inverted(source.predict, latents, self._course)
         self._sampled(self._maps.noting(source.predict), own)
-        made = {"planes": self._sampled(target.predict, fresh), "inversion": self._sampled(target.predict, own)}
-        for share in SHARES:
-            first = {int(t) for t in self._course.times[: round(share * len(self._course.times))]}
-            made[f"attention {share}"] = self._sampled(self._maps.acting(target.predict, first), own)
-        pictures = self._model.codec.decode(torch.cat(list(made.values())))
-        ended = [finished(self._model, target.told, picture[None], drawn[None]) for picture in pictures]
-        return {way: image.numpy() for way, image in zip(made, grey(torch.cat(ended)), strict=True)}
+        for sensor, desk in self._targets.items():
+            asked, target = self._told(desk, path)
+            drawn = noise_source(self._model, self._settings, asked).start()
+            fresh = noise_of(self._model, [drawn], [asked.even])
+            starts = {"planes": (fresh, 0.0), "inversion": (own, 0.0), **{f"attention {x}": (own, x) for x in SHARES}}
+            for way, (start, share) in starts.items():
+                first = {int(t) for t in self._course.times[: round(share * len(self._course.times))]}
+                latents = self._sampled(self._maps.acting(target.predict, first), start)
+                picture = self._model.codec.decode(latents)
+                if self._finish:
+                    picture = finished(self._model, target.told, picture, drawn[None])
+                yield sensor, way, grey(picture)[0].numpy()
 
     def _told(self, desk: Studio, path: Path) -> tuple[Request, Look]:
         """A print as a studio sketches it, and how the model sees it."""

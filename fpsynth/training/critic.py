@@ -21,7 +21,8 @@ FINE = 8.0
 """Grain is a tenth of what ridges are: it is shown as much larger, on its own, beside the picture."""
 SIGNS = torch.tensor([[1.0, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
 """Of the heads, picture by picture, where their slopes are added up: a Hadamard matrix, so that over four pictures the
-sum's square is that of each. With equal signs a head learns to score wrongly, and so to hide how steep another is."""
+sum's square is in the mean that of each. With equal signs a head learns to score wrongly, and so to hide how steep
+another is."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Trial:
         """Scores, and the mean square of their slopes by the picture (R1, R2), over all heads."""
         picture = picture.clone().requires_grad_()
         scores = self._scores(shown, picture)
-        signs = SIGNS.to(picture.device).repeat(len(picture) // len(SIGNS) + 1, 1)[: len(picture)]
+        signs = SIGNS.to(picture.device)[torch.arange(len(picture)) % len(SIGNS)]
         each = [
             (sign * score.sum((1, 2, 3))).sum() / score.numel() ** 0.5
             for sign, score in zip(signs.unbind(1), scores, strict=False)
