@@ -68,11 +68,10 @@ def _drawn(rngs: Sequence[np.random.Generator], skin: Skin) -> Tensor:
     ridges, unit, chance = skin.ridges, skin.ppi / 500, Chance.of(rngs, skin.ridges.device)
     near, wet = flow(ridges), (0.5 + MOISTENS * skin.load).clamp(0, 1)
     breaks, bridges = (grained(chance, near, ridges, along * unit, across * unit) for along, across in (BREAK, BRIDGE))
-    dashes = _gaps(breaks)
-    dashes = torch.where(dashes > 0, dashes * (0.6 + 0.6 * ridges).clamp(0, 1), dashes)  # valleys are not raised
-    followed = (1 - wet).sqrt() * dashes + wet.sqrt() * bridges
-    fine = grain(chance, ridges, ASPERITY * unit)
-    together = SHARES[0] * fine + SHARES[1] * followed + SHARES[2] * mottle(chance, ridges, LUMP * unit)
+    dry = SHARES[1] * (1 - wet).sqrt() * _gaps(breaks)
+    dry = dry + SHARES[0] * grain(chance, ridges, ASPERITY * unit) + SHARES[2] * mottle(chance, ridges, LUMP * unit)
+    dry = torch.where(dry > 0, dry * (0.6 + 0.6 * ridges).clamp(0, 1), dry)  # valleys are not raised
+    together = dry + SHARES[1] * wet.sqrt() * bridges
     return _patches(mottle(chance, ridges, PATCH * unit), skin.roughness) * together
 
 

@@ -78,7 +78,7 @@ def draw_outline(draws: Draws, acquisition: str, size: float, pressure: float) -
         half_width=s.half_width * scale * (1 + draws.difference(s.size_spread, 2)),
         half_height=s.half_height * scale * (1 + draws.difference(1.3 * s.size_spread, 2)),
         taper=-0.03 + draws.difference(0.07, 2),
-        power=(s.power[0], s.power[1] * float(np.exp(0.2 * np.clip(lower, -2, 2)))),
+        power=(s.power[0], s.power[1] * float(np.exp(0.2 * np.clip(lower, -0.7, 2)))),
         window=5.8 + 0.6 * abs(cut) if acquisition == "partial" and cut > 0.3 else float("inf"),
         phalanx=6.2 * scale if shown > {"slap": -0.2, "plain": 1.3}.get(acquisition, np.inf) else 0.0,
         coverage=0.67 + draws.difference(0.1, 2) if acquisition == "latent" else 1.0,

@@ -16,7 +16,7 @@ RANGES: Ranges = {
     "gain": (4.5, 8),
     "bias": (-0.02, 0.22),
     "detail": (0.8, 1.4),
-    "rough": (0.2, 0.43),
+    "rough": (0.26, 0.52),
     "back": (112, 134),
     "dark": (24, 36),
     "blur": (0.4, 0.65),
@@ -24,7 +24,7 @@ RANGES: Ranges = {
     "columns": (1.5, 4),
     "sides": (8, 30),
     "shade": (3, 9),
-    "droplets": (0.5, 5),
+    "droplets": (1, 8),
     "valley": (0.1, 0.28),
     "grain": (0.18, 0.45),
 }

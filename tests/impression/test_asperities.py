@@ -47,6 +47,17 @@ def test_dry_ridges_break_and_wet_valleys_close(finger):
     assert shares["dry"][0] > 3 * shares["wet"][0] and shares["wet"][1] > 3 * shares["dry"][1]
 
 
+def test_valleys_of_rough_skin_stay_free(finger):
+    """Roughness breaks ridges; it does not strew the valleys with as many spots."""
+    broken, strewn = [], []
+    for seed in range(1, 5):
+        pressed = taken(finger, seed, pressure="normal")
+        area, inside = touch([pressed]).area[0], pressed.contact > 0.99
+        broken.append(float((area[inside & (pressed.ridges > 0.5)] < 0.3).float().mean()))
+        strewn.append(float((area[inside & (pressed.ridges < -0.5)] > 0.5).float().mean()))
+    assert np.mean(broken) > 0.05 and np.mean(strewn) < 0.5 * np.mean(broken)
+
+
 def test_sizes_are_those_of_skin_at_any_resolution(finger):
     """Bumps of asperities have half the width in pixels at half the resolution (width at half of the correlation)."""
 

@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -35,6 +36,7 @@ from fpsynth.training.data.store import Columns
 from fpsynth.training.denoiser.lessons import check_grid
 from fpsynth.training.finisher.drawn import CODE, DRAWN, NOISE, PLANES, REAL, Artist, Drawing, draw_pictures, is_paired
 from fpsynth.training.loop import Learner, LoopSettings, fit, step_generator
+from fpsynth.training.texture import unlike
 
 Steps = Annotated[int, Field(ge=1, le=50)]
 Guidance = Annotated[float, Field(ge=1, le=20)]
@@ -51,6 +53,7 @@ class FinisherSettings(BaseModel):
     near     weight of the distance to the bank's print, where that is known, at the first step and at the last: it has
              the ridges drawn soon, and evens out what is random for as long as it weighs much
     alone    steps of the start in which that alone counts
+    texture  weight of how unlike the bank's the strength of the picture is, along the ridges and across, scale by scale
     penalty  on the critic's slopes, at the first step and at the last; both fall by equal factors in between
     rate     the critic's, times the loop's
     depth    residual blocks of the critic after each of its halvings: without any it does not see what an eye sees
@@ -73,6 +76,7 @@ class FinisherSettings(BaseModel):
     drop: DropSettings = DropSettings(style=0.6, prompt=0.05, control=0.0)
     near: tuple[PositiveFloat, PositiveFloat] = (10.0, 1.0)
     alone: NonNegativeInt = 60
+    texture: NonNegativeFloat = 0.0
     penalty: tuple[PositiveFloat, PositiveFloat] = (0.03, 0.006)
     rate: PositiveFloat = 1.0
     depth: Annotated[int, Field(ge=0, le=4)] = 1
@@ -154,9 +158,11 @@ class FinisherJob:
         self.shown = shown.still()
         verdict = self.trial.seen_through(shown)
         away = ((finished - crops.real).abs().mean((1, 2, 3)) * crops.paired).sum() / crops.paired.sum().clamp_min(1)
-        figures = {"verdict": float(verdict.detach()), "away": float(away.detach())}
+        texture = unlike(finished, crops.real, crops.planes[:, :1])
+        figures = {"verdict": float(verdict.detach()), "away": float(away.detach()), "texture": float(texture.detach())}
         say = float(step >= self.settings.alone)
-        return say * verdict + self.weight(step, self.settings.near) * away, figures
+        loss = say * (verdict + self.settings.texture * texture) + self.weight(step, self.settings.near) * away
+        return loss, figures
 
     def weight(self, step: int, ends: tuple[float, float]) -> float:
         """A weight that changes by equal factors from the first step to the last."""

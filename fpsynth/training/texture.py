@@ -1,0 +1,58 @@
+"""How strong a picture is along the ridges and across them, scale by scale, beside another of the same planes.
+
+Energies of oriented bands are what a texture is first of all (Heeger & Bergen, Pyramid-based texture analysis, 1995).
+A critic's generator draws less of what is random than it was shown; energies say how much less, whatever the pixels are.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SCALES = 4
+"""Halvings and one: slopes between neighbouring pixels, and between means of 2, 4 and 8 of them."""
+WINDOW = 64
+"""Side in pixels of what is averaged over: so few of these are unlike by chance alone."""
+FLOOR = 1 / 127.5**2
+"""One grey level, squared: below it nothing is told apart."""
+FLOW = 9
+"""Pixels over which the ridges' slopes are averaged for their direction."""
+
+
+def unlike(picture: Tensor, other: Tensor, ridges: Tensor) -> Tensor:
+    """How unlike in energy: the square of the logarithm of the ratio, a picture's windows in the mean.
+
+    picture, other (B, 1, H, W) in [-1, 1], ridges (B, 1, H, W): the control plane of both -> scalar. Sides must be
+    multiples of WINDOW.
+    """
+    flow = flow_of(ridges)
+    pairs = zip(_energies(picture, flow), _energies(other, flow), strict=True)
+    ratios = [(torch.log(a + FLOOR) - torch.log(b + FLOOR)).mean((1, 2, 3)) for a, b in pairs]
+    return torch.stack(ratios).square().mean()
+
+
+def flow_of(ridges: Tensor) -> Tensor:
+    """Cosine and sine (B, 2, H, W) of twice the angle at which ridges run, as strong as their slopes (the structure
+    tensor of Bigun & Granlund, 1987)."""
+    dx, dy = _slopes(ridges)
+    return F.avg_pool2d(torch.cat([dy * dy - dx * dx, -2 * dx * dy], 1), FLOW, 1, FLOW // 2)
+
+
+def _energies(picture: Tensor, flow: Tensor) -> list[Tensor]:
+    """Mean squares of the slopes along and across the flow, window by window: of each scale two (B, 1, h, w)."""
+    energies = []
+    for scale in range(SCALES):
+        side = 2**scale
+        dx, dy = _slopes(F.avg_pool2d(picture, side))
+        cosine, sine = F.avg_pool2d(flow, side).split(1, 1)
+        angle = torch.atan2(sine, cosine) / 2
+        c, s = torch.cos(angle), torch.sin(angle)
+        energies += [F.avg_pool2d(slope.square(), WINDOW // side) for slope in (c * dx + s * dy, c * dy - s * dx)]
+    return energies
+
+
+def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Differences between a pixel's neighbours by column and by row (B, 1, H, W), halved; at the rim of its own."""
+    padded = F.pad(picture, (1, 1, 1, 1), mode="replicate")
+    dx = (padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]) / 2
+    dy = (padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]) / 2
+    return dx, dy
