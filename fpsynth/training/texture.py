@@ -1,7 +1,7 @@
 """How strong a picture is along the ridges and across them, scale by scale, beside another of the same planes.
 
 Energies of oriented bands are what a texture is first of all (Heeger & Bergen, Pyramid-based texture analysis, 1995).
-A critic's generator draws less of what is random than it was shown; energies say how much less, whatever the pixels are.
+What a critic taught draws less of what is random than it was shown; energies say how much less, whatever the pixels.
 """
 
 import torch
@@ -19,15 +19,14 @@ FLOW = 9
 
 
 def unlike(picture: Tensor, other: Tensor, ridges: Tensor) -> Tensor:
-    """How unlike in energy: the square of the logarithm of the ratio, a picture's windows in the mean.
+    """How far the strengths of two pictures are apart, in the mean of scales and directions.
 
     picture, other (B, 1, H, W) in [-1, 1], ridges (B, 1, H, W): the control plane of both -> scalar. Sides must be
     multiples of WINDOW.
     """
     flow = flow_of(ridges)
-    pairs = zip(_energies(picture, flow), _energies(other, flow), strict=True)
-    ratios = [(torch.log(a + FLOOR) - torch.log(b + FLOOR)).mean((1, 2, 3)) for a, b in pairs]
-    return torch.stack(ratios).square().mean()
+    pairs = zip(_strengths(picture, flow), _strengths(other, flow), strict=True)
+    return torch.stack([(a - b).mean((1, 2, 3)).abs().mean() for a, b in pairs]).mean()
 
 
 def flow_of(ridges: Tensor) -> Tensor:
@@ -37,17 +36,18 @@ def flow_of(ridges: Tensor) -> Tensor:
     return F.avg_pool2d(torch.cat([dy * dy - dx * dx, -2 * dx * dy], 1), FLOW, 1, FLOW // 2)
 
 
-def _energies(picture: Tensor, flow: Tensor) -> list[Tensor]:
-    """Mean squares of the slopes along and across the flow, window by window: of each scale two (B, 1, h, w)."""
-    energies = []
+def _strengths(picture: Tensor, flow: Tensor) -> list[Tensor]:
+    """Roots of the mean squares of slopes along and across the flow, of windows: at each scale two of (B, 1, h, w)."""
+    strengths = []
     for scale in range(SCALES):
         side = 2**scale
         dx, dy = _slopes(F.avg_pool2d(picture, side))
         cosine, sine = F.avg_pool2d(flow, side).split(1, 1)
         angle = torch.atan2(sine, cosine) / 2
         c, s = torch.cos(angle), torch.sin(angle)
-        energies += [F.avg_pool2d(slope.square(), WINDOW // side) for slope in (c * dx + s * dy, c * dy - s * dx)]
-    return energies
+        energies = [F.avg_pool2d(slope.square(), WINDOW // side) for slope in (c * dx + s * dy, c * dy - s * dx)]
+        strengths += [(energy + FLOOR).sqrt() for energy in energies]
+    return strengths
 
 
 def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:

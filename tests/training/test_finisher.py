@@ -65,7 +65,7 @@ def test_a_run_that_was_cut_ends_with_the_same_weights(bank, pixel_model, tmp_pa
 
 def test_what_is_weighed_goes_from_end_to_end(pixel_model):
     """By equal factors: half way at the geometric mean."""
-    job = FinisherJob(Finisher(Shape(1, 4)), Trial(Critic(1, 4)), None, settings_of(pixel_model, loop(100)))
+    job = FinisherJob(Finisher(Shape(1, 4)), Trial(Critic(1, 4)), None, settings_of(pixel_model, loop(100)), 0)
     assert [job.weight(step, (10.0, 0.1)) for step in (0, 50, 100)] == pytest.approx([10, 1, 0.1])
 
 
@@ -160,7 +160,7 @@ def test_it_mends_lines_and_draws_grain(eye, tmp_path):
     settings = settings_of(None, loop(150, batch=8, learning_rate=3e-3), penalty=(0.02, 0.002), alone=0)
     torch.manual_seed(0)
     finisher = Finisher(Shape(planes=1, code=1, widths=(8, 16)))
-    job = FinisherJob(finisher, Trial(Critic(1, 1, eye)), Hatched(), settings)
+    job = FinisherJob(finisher, Trial(Critic(1, 1, eye)), Hatched(), settings, 0)
     fit(job, settings.loop, tmp_path, "cpu", QUIET)
     crops = Hatched().crops([900, 901], [0, 0], [0, 0], 64)
     with torch.no_grad():

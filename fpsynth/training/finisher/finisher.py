@@ -43,6 +43,7 @@ Guidance = Annotated[float, Field(ge=1, le=20)]
 GRID = 16
 """Pixels: crops begin on it, so that the cells of the latents lie alike for finisher and critic."""
 MOMENTUM = 0.5
+RIDGE = "ridge"
 LOOKED_AT = 4
 
 
@@ -132,12 +133,13 @@ class Pictures:
 
 @dataclass
 class FinisherJob:
-    """Finisher and critic, at the same crops."""
+    """Finisher and critic, at the same crops. ridge: which of their planes holds the ridges."""
 
     finisher: Finisher
     trial: Trial
     pictures: Pictures
     settings: FinisherSettings
+    ridge: int
     shown: Shown | None = field(default=None, init=False)
     """Of the present step: the critic learns from the very pictures that the finisher was judged by."""
 
@@ -158,7 +160,7 @@ class FinisherJob:
         self.shown = shown.still()
         verdict = self.trial.seen_through(shown)
         away = ((finished - crops.real).abs().mean((1, 2, 3)) * crops.paired).sum() / crops.paired.sum().clamp_min(1)
-        texture = unlike(finished, crops.real, crops.planes[:, :1])
+        texture = unlike(finished, crops.real, crops.planes[:, [self.ridge]])
         figures = {"verdict": float(verdict.detach()), "away": float(away.detach()), "texture": float(texture.detach())}
         say = float(step >= self.settings.alone)
         loss = say * (verdict + self.settings.texture * texture) + self.weight(step, self.settings.near) * away
@@ -209,9 +211,11 @@ def run_finisher(settings: FinisherSettings, bank: Bank, out: Path, device: str,
 def teach(settings: FinisherSettings, base: Path, artist: Artist, out: Path, console: Console) -> Finisher:
     """A finisher for what the artist draws: of the model in the folder `base`, on whose device it learns.
 
-    Raises UserError for a model whose noise is not on pixels.
+    Raises UserError for a model whose noise is not on pixels, or that is not told the ridges.
     """
     model = artist.model
+    if RIDGE not in model.denoiser.planes:
+        raise UserError(f"{base}: is not told the plane `{RIDGE}`, by which a finisher's pictures are judged")
     check_grid(settings.side, model.multiple, "side")
     if model.codec.grain > 1:
         raise UserError(f"{base}: its noise is not on pixels, and a finisher is shown that")
@@ -222,7 +226,8 @@ def teach(settings: FinisherSettings, base: Path, artist: Artist, out: Path, con
     planes, code = some.planes.shape[1], some.code.shape[1]
     torch.manual_seed(settings.loop.seed)
     finisher = Finisher(Shape(planes, code, columns=True, specks=settings.specks)) if settings.fresh else _own(base)
-    job = FinisherJob(finisher, Trial(Critic(planes, code, Eye(settings.depth, settings.heads))), pictures, settings)
+    trial = Trial(Critic(planes, code, Eye(settings.depth, settings.heads)))
+    job = FinisherJob(finisher, trial, pictures, settings, model.denoiser.planes.index(RIDGE))
     fit(job, settings.loop, out, str(model.denoiser.device), console)
     return finisher
 
