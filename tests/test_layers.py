@@ -52,6 +52,7 @@ ROOMS = {
         "kinds",
         "contrastive",
         "critic",
+        "texture",
         "loop",
         "data",
         "views",
