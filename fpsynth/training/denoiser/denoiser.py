@@ -119,6 +119,7 @@ def new_model(settings: DenoiserSettings) -> Model:
     """Untrained, on the latents of a trained codec; or the start itself, with what it lacks to be told the planes."""
     if settings.autoencoder is None:
         assert settings.start is not None, "the settings are checked for it"
+        torch.manual_seed(settings.loop.seed)
         given = load_model(settings.start, "cpu", dtype=torch.float32, begin=settings.planes)
         return replace(given, finisher=None)
     codec = load_codec(settings.autoencoder, "cpu", torch.float32)
