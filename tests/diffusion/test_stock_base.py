@@ -45,7 +45,8 @@ def drawn_by_stock(folder, settings, asked, embeds=None):
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, **ends)
     pipe.set_progress_bar_config(disable=True)
     if embeds is not None:
-        pipe.load_ip_adapter(str(folder), subfolder="ip_adapter", weight_name="ip_adapter.safetensors")
+        where = {"subfolder": "ip_adapter", "weight_name": "ip_adapter.safetensors", "image_encoder_folder": None}
+        pipe.load_ip_adapter(str(folder), **where)
         pipe.set_ip_adapter_scale(settings.style_scale)
     model = load_model(folder, dtype=torch.float32)
     images = pipe(
