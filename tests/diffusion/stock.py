@@ -40,10 +40,11 @@ def stock_autoencoder():
     )
 
 
-def stock_unet(channels=4):
+def stock_unet(channels=4, out=4):
     return UNet2DConditionModel(
         sample_size=64,
         in_channels=channels,
+        out_channels=out,
         down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
         up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
         block_out_channels=(32, 32, 64, 64),

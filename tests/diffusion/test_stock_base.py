@@ -20,7 +20,7 @@ from fpsynth.diffusion.settings import Settings
 from fpsynth.errors import UserError
 from fpsynth.flow import Order, generate
 from fpsynth.model_folder import own_sampler
-from tests.diffusion.stock import save_stock, save_style, stock_unet
+from tests.diffusion.stock import save_stock, save_style, stock_controlnet, stock_unet
 from tests.diffusion.test_sample import STYLE, request
 
 LONG = "a good quality fingerprint, whorl, photographed on the marble floor of a railway station in winter"
@@ -164,7 +164,15 @@ def half_and_pickled(folder):
 def inpainting(folder):
     shutil.rmtree(folder / "unet")
     stock_unet(9).save_pretrained(folder / "unet")
-    rewritten("controlnet", in_channels=9)(folder)
+
+
+def other_latents(folder):
+    """A U-Net and a ControlNet for latents of 8 channels."""
+    for part in ("unet", "controlnet"):
+        shutil.rmtree(folder / part)
+    unet = stock_unet(8, 8)
+    unet.save_pretrained(folder / "unet")
+    stock_controlnet(unet).save_pretrained(folder / "controlnet")
 
 
 def blind(folder):
@@ -180,7 +188,8 @@ def blind(folder):
         (without("scheduler"), "does not say how it is sampled"),
         (other_weights, "unet: no safetensors weights, and no others are read"),
         (half_and_pickled, r"no file named diffusion_pytorch_model.safetensors"),
-        (inpainting, "its codec makes latents of 4 channels, its network one of 9"),
+        (inpainting, "takes 9 channels and gives 4"),
+        (other_latents, "its codec makes latents of 4 channels, its network one of 8"),
         (blind, "image_encoder/ is missing"),
         (rewritten("controlnet", conditioning_channels=1), "takes 1 planes, and is to be told 3: ridge, contact, load"),
         (rewritten("controlnet", cross_attention_dim=48), "is of another U-Net"),

@@ -56,9 +56,11 @@ def embeds_of(encoder: Any, pixels: Tensor) -> Tensor:
     """
     side = int(encoder.config.image_size)
     if side != STYLE_SIZE:
-        mean, deviation = (pixels.new_tensor(x)[:, None, None] for x in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD))
-        larger = F.interpolate(pixels, (side, side), mode="bicubic", antialias=True, align_corners=False)
-        pixels = (larger / 2 + 0.5 - mean) / deviation
+        mean, deviation = (
+            torch.tensor(x).to(pixels.device)[:, None, None] for x in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD)
+        )
+        larger = F.interpolate(pixels.float(), (side, side), mode="bicubic", antialias=True, align_corners=False)
+        pixels = ((larger / 2 + 0.5 - mean) / deviation).to(pixels.dtype)
     embeds: Tensor = encoder(pixels).image_embeds
     return embeds
 

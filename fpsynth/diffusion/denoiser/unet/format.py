@@ -24,6 +24,10 @@ def check_format(folder: Path) -> None:
     unet, words = _config(folder, "unet"), _config(folder, "text_encoder")
     if (asked := unet.get("addition_embed_type")) not in SPOKEN:
         raise UserError(f"{folder / 'unet'}: addition_embed_type {asked} is not said here (SDXL is not supported)")
+    if (taken := unet.get("in_channels")) != (given := unet.get("out_channels")):
+        raise UserError(
+            f"{folder / 'unet'}: takes {taken} channels and gives {given} (inpainting U-Nets cannot be used)"
+        )
     if (width := unet.get("cross_attention_dim")) != words.get("hidden_size"):
         raise UserError(f"{folder}: unet/ hears words of width {width}, text_encoder/ says {words.get('hidden_size')}")
 
