@@ -21,6 +21,8 @@ LARGEST = 1 << 20
 INDEX, CONDITIONS = "model_index.json", "conditions.json"
 PLANES = ("ridge", "contact", "load")
 """Of a model that does not say."""
+KIN = {"PNDMScheduler": "ddim"}
+"""Schedulers of other programs' models that none of our samplers is, and the sampler nearest to them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ def student_folder(folder: Path, name: str) -> Path:
 
 
 def own_sampler(folder: Path, student: str | None) -> str | None:
-    """The sampler that the student, or the model itself, is meant for; None where that is not one of ours.
+    """The sampler that the student, or the model itself, is meant for; None where there is none like it here.
 
     A student without a scheduler of its own is sampled as the model is.
     """
@@ -76,7 +78,7 @@ def own_sampler(folder: Path, student: str | None) -> str | None:
         path = home / "scheduler" / "scheduler_config.json"
         if os.path.isfile(path):
             name = read_json(path).get("_class_name")
-            return next((ours for ours, facts in SAMPLERS.items() if facts.scheduler == name), None)
+            return next((ours for ours, facts in SAMPLERS.items() if facts.scheduler == name), KIN.get(str(name)))
     return None
 
 

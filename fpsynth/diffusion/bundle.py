@@ -65,8 +65,8 @@ def components(folder: Path) -> dict[str, str]:
 def check_bundle(folder: Path) -> None:
     """Raises UserError unless the folder holds a model whose weights can all be read."""
     for part in components(folder):
-        if part not in WEIGHTLESS and not any((folder / part).glob("*.safetensors")):
-            raise DamagedFile(f"{folder / part}: no safetensors weights")
+        if part not in UNREAD and not any((folder / part).glob("*.safetensors")):
+            raise DamagedFile(f"{folder / part}: no safetensors weights, and no others are read (safetensors only)")
     for path in sorted(folder.rglob("*.safetensors")):
         check_weights(path)
     for path in sorted(folder.rglob("*config*.json")):
@@ -100,7 +100,8 @@ def _entries(value: Any, key: str = "") -> Iterator[tuple[str, float]]:
         yield key, value
 
 
-WEIGHTLESS = ("tokenizer", "feature_extractor", "scheduler")
+UNREAD = ("tokenizer", "feature_extractor", "scheduler", "safety_checker")
+"""Parts without weights, or whose weights nobody needs."""
 
 
 def digest(folder: Path) -> str:

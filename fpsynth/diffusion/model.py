@@ -49,36 +49,44 @@ def drawn_by(device: str) -> dict[str, str]:
 
 
 def load_model(
-    folder: Path, device: str = "cpu", student: str | None = None, dtype: torch.dtype | None = None
+    folder: Path,
+    device: str = "cpu",
+    student: str | None = None,
+    dtype: torch.dtype | None = None,
+    begin: tuple[str, ...] | None = None,
 ) -> Model:
     """Load a model directory; student names the few-step network to use in place of the base one.
 
-    Raises UserError where there is no model or no such student, DamagedFile (naming the file) for weights that cannot
-    be read.
+    begin: the control planes that the model is going to be taught, for which it may lack the parts. Raises UserError
+    where there is no model or no such student, DamagedFile (naming the file) for weights that cannot be read.
     """
     check_bundle(folder)
     if student is not None:
         check_student(folder, student)
     be_quiet()
     try:
-        return _load(folder, device, student, dtype or natural_dtype(device))
+        return _load(folder, device, student, dtype or natural_dtype(device), begin)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DamagedFile(f"{folder}: the model cannot be loaded ({first})") from error
 
 
-def _load(folder: Path, device: str, student: str | None, dtype: torch.dtype) -> Model:
+def _load(folder: Path, device: str, student: str | None, dtype: torch.dtype, begin: tuple[str, ...] | None) -> Model:
     named = components(folder)
     network = next((BACKBONES[kind] for kind in named.values() if kind in BACKBONES), None)
     codec = next((name for name, kind in named.items() if kind in CODECS), None)
     if network is None or codec is None:
         raise UserError(f"{folder}: {INDEX} names no {'network' if network is None else 'codec'} that is known here")
+    load, planes = (network.load, knows(folder).planes) if begin is None else (network.begin or network.load, begin)
     model = Model(
-        denoiser=network.load(folder, student, device, dtype, knows(folder).planes),
+        denoiser=load(folder, student, device, dtype, planes),
         codec=load_codec(folder / codec, device, dtype),
         schedule=load_schedule(folder),
         finisher=load_finisher(folder, device, dtype),
     )
+    if model.denoiser.channels != model.codec.channels:
+        told = f"latents of {model.codec.channels} channels, its network one of {model.denoiser.channels}"
+        raise ValueError(f"its codec makes {told}")
     if model.finisher and (model.codec.grain > 1 or model.finisher.shape.planes != len(model.denoiser.planes)):
         raise ValueError("its finisher is of another model")
     return model

@@ -96,8 +96,8 @@ class Schedule:
 
 
 def load_schedule(folder: Path) -> Schedule:
-    """The schedule of a model directory."""
-    return Schedule.of(dict(DDIMScheduler.load_config(folder / "scheduler")))
+    """The schedule of a model directory: of any diffusers scheduler's config, in which only DDIM's clips if unsaid."""
+    return Schedule.of({"clip_sample": False, **DDIMScheduler.load_config(folder / "scheduler")})
 
 
 def tangent_schedule(prediction: str = "sample", shift: float = 1.0, spread: float = 1.0) -> Schedule:

@@ -16,7 +16,7 @@ from fpsynth.making.edits import canvas_of
 from fpsynth.making.renderer import Drawn
 from fpsynth.making.resolution import Resolution
 from fpsynth.making.scene import Scene
-from fpsynth.making.styles import load_styles
+from fpsynth.making.styles import Styles, load_styles
 from fpsynth.model_folder import knows
 from fpsynth.reader.guide import guiding_of
 from fpsynth.recipe import LoadedRecipe, Recipe
@@ -38,6 +38,7 @@ class ModelRenderer:
         self.guiding = guiding_of(self.model, device, folder) if self.recipe.sampling.guide else None
         self.match = _match(loaded, self.model, device)
         self.styles = load_styles(loaded)
+        check_styles(self.styles, self.model, folder)
 
     def draw(self, scenes: Sequence[Scene], attempt: int) -> list[Drawn]:
         """Sample the scenes as one batch."""
@@ -92,6 +93,13 @@ def check_size(recipe: Recipe, model: Model, times: float) -> None:
     image, step = recipe.image, round(max(model.multiple / times, 1))
     if image.width % step or image.height % step:
         raise UserError(f"image: {image.width} x {image.height}: this model needs multiples of {step}")
+
+
+def check_styles(styles: Styles, model: Model, folder: Path) -> None:
+    """Raises UserError for style images that the model has no eyes for."""
+    if (styles.images or styles.background) and "image_encoder" not in model.denoiser.parts:
+        begun = "`fpsynth train adapters --set fresh=true` teaches it to see them"
+        raise UserError(f"style: {folder} has no style adapter (ip_adapter/); {begun}")
 
 
 def sampling_settings(recipe: Recipe) -> Settings:

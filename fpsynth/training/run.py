@@ -72,7 +72,8 @@ def _autoencoder_stage(settings: AutoencoderSettings, out: Path, device: str, co
 
 
 def _denoiser_stage(settings: DenoiserSettings, out: Path, device: str, console: Console) -> None:
-    check_codec(settings.autoencoder)
+    if settings.autoencoder:
+        check_codec(settings.autoencoder)
     if settings.start:
         check_bundle(settings.start)
     begun_model(settings)

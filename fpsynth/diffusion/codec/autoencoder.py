@@ -11,11 +11,18 @@ from torch import Tensor
 
 from fpsynth.diffusion.codec.block_transform import BlockTransform
 from fpsynth.diffusion.codec.closed_form import read_encoder
+from fpsynth.errors import UserError
+
+LUMA = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in a grey level (ITU-R BT.601), as Pillow takes them."""
 
 
 @dataclass(frozen=True)
 class KLCodec:
-    """An autoencoder of one grey channel. What it gives back lies where that lies which it is given."""
+    """An autoencoder of one grey channel, or of three, which are shown grey three times and give back their luma.
+
+    What it gives back lies where that lies which it is given.
+    """
 
     vae: AutoencoderKL
 
@@ -69,7 +76,8 @@ class KLCodec:
         """
         if self.linear is not None:
             return self.linear.encode(images) * self._scale
-        latents: Tensor = self.vae.encode(self._placed(images)).latent_dist.mode()
+        shown = images.expand(-1, int(self.vae.config.in_channels), -1, -1)
+        latents: Tensor = self.vae.encode(self._placed(shown)).latent_dist.mode()
         return latents.to(images.device, torch.float32) * self._scale
 
     def white(self, noise: Tensor) -> Tensor:
@@ -83,7 +91,8 @@ class KLCodec:
 
     def _decoded(self, latents: Tensor) -> Tensor:
         images: Tensor = self.vae.decode(self._placed(latents) / self._scale).sample
-        return images.to(latents.device, torch.float32)
+        images = images.to(latents.device, torch.float32)
+        return images if images.shape[1] == 1 else luma(images)
 
     def _placed(self, x: Tensor) -> Tensor:
         """Where the weights are, which follow what they are given to a GPU and stay there."""
@@ -104,12 +113,21 @@ class KLCodec:
         return ["diffusers", "AutoencoderKL"]
 
 
+def luma(images: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B, 1, H, W), of colours as a picture can hold them: each clipped to [-1, 1]."""
+    return torch.einsum("bchw,c->bhw", images.clamp(-1, 1), images.new_tensor(LUMA))[:, None]
+
+
 def load_kl(folder: Path, device: str, dtype: torch.dtype) -> KLCodec:
     """In fp32 on CUDA: fp16 convolutions may overflow, and decoding takes a small share of the time.
 
     The digest and the closed form are those of the weights as they are stored, whatever they are rounded to here.
+    Raises UserError for one whose pictures are neither grey nor in colour.
     """
-    vae = AutoencoderKL.from_pretrained(folder, dtype=torch.float32)
+    vae = AutoencoderKL.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+    kinds = {int(vae.config.in_channels), int(vae.config.out_channels)}
+    if kinds not in ({1}, {len(LUMA)}):
+        raise UserError(f"{folder}: pictures of {max(kinds)} channels; 1 (grey) or {len(LUMA)} (RGB) can be used")
     codec = KLCodec(vae.to(memory_format=torch.channels_last).eval())
     _ = codec.digest, codec.linear
     vae.to(device=device, dtype=torch.float32 if device != "cpu" else dtype)

@@ -28,6 +28,7 @@ from fpsynth.training.adapt.prints import WORD, Own, bank_of, digest_of, read_pr
 from fpsynth.training.batches import CropSettings, DropSettings
 from fpsynth.training.data import Bank, BankSettings, LatentBank, encode_bank
 from fpsynth.training.data.description import read_description
+from fpsynth.training.denoiser import trained_on
 from fpsynth.training.denoiser.job import DenoiserJob
 from fpsynth.training.denoiser.lessons import freeze, lessons_for
 from fpsynth.training.denoiser.preview import Preview
@@ -93,7 +94,7 @@ def run_adapt(settings: AdaptSettings, own: Own, bank: Bank, out: Path, device: 
     learning = _prepared(model.denoiser, rank, settings.loop, device)
     job = DenoiserJob(model.denoiser, learning, lessons, Preview(lessons, model.codec))
     fit(job, settings.loop, out, device, console)
-    _write(base, out / "model", model, own)
+    _write(base, out / "model", model, own, bank)
     if settings.finisher is not None and model.finisher is not None:
         finish(settings.finisher, out, lessons.source, device, console)
     console.note(f"model: {out / 'model'}; its recipes say `prompt: {{sensor: {WORD}}}`")
@@ -169,13 +170,16 @@ def _prepared(denoiser: UnetDenoiser, rank: int, loop: LoopSettings, device: str
     fix_biases(denoiser.unet)
     fast_group_norm(denoiser.unet)
     place = choose_place(loop.precision, device)
-    for module in (denoiser.controlnet, denoiser.image_encoder):
-        freeze(module, place)
+    for name in denoiser.parts.keys() & {"controlnet", "image_encoder"}:
+        freeze(denoiser.parts[name], place)
     return {"unet": denoiser.unet, "text_encoder": denoiser.text_encoder}
 
 
-def _write(base: Path, target: Path, model: Model, own: Own) -> None:
-    """The base with another U-Net and text encoder, without students that have not learnt; its card says of what."""
+def _write(base: Path, target: Path, model: Model, own: Own, bank: Bank) -> None:
+    """The base with another U-Net and text encoder, without students that have not learnt; its card says of what.
+
+    One that does not say what it knows, knows what the bank has shown it.
+    """
     denoiser: Any = model.denoiser
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(base, target)
@@ -187,7 +191,7 @@ def _write(base: Path, target: Path, model: Model, own: Own) -> None:
     for name, part in (("unet", plain_unet(denoiser.unet)), ("text_encoder", denoiser.text_encoder)):
         shutil.rmtree(target / name)
         part.half().save_pretrained(target / name, max_shard_size=SHARD)
-    known = knows(base)
+    known = knows(base) if knows(base).slots else trained_on(model.denoiser.planes, bank)
     sensors = tuple(dict.fromkeys([*known.slots.get("sensor", ()), WORD]))
     write_knows(target, replace(known, slots={**known.slots, "sensor": sensors}))
     (target / "README.md").write_text(_card(own), encoding="utf-8")

@@ -14,7 +14,7 @@ from fpsynth.console import Console
 from fpsynth.diffusion.denoiser.unet import UnetDenoiser, UnetSettings
 from fpsynth.diffusion.denoiser.unet.adapter import adapter_parameters, adapter_state, attach, fix_biases
 from fpsynth.diffusion.denoiser.unet.build import build_image_encoder
-from fpsynth.diffusion.denoiser.unet.files import save_adapter
+from fpsynth.diffusion.denoiser.unet.files import save_adapter, style_processor
 from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
 from fpsynth.training.batches import CropSettings, DropSettings
@@ -48,8 +48,8 @@ def run_adapters(settings: AdapterSettings, bank: Bank, out: Path, device: str, 
     lessons = lessons_for(model, settings, bank, device, console.note)
     denoiser, learning = _prepared(model.denoiser, settings)
     place = choose_place(settings.loop.precision, device)
-    for module in (denoiser.controlnet, denoiser.text_encoder):
-        freeze(module, place)
+    for name in ("controlnet", "text_encoder"):
+        freeze(denoiser.parts[name], place)
     preview = Preview(lessons, model.codec)
     beside = look_learners(denoiser.parts, lessons.source.bank, settings.loop.seed)
     fit(DenoiserJob(denoiser, learning, lessons, preview, beside), settings.loop, out, device, console)
@@ -59,6 +59,8 @@ def run_adapters(settings: AdapterSettings, bank: Bank, out: Path, device: str, 
 
 def _prepared(denoiser: UnetDenoiser, settings: AdapterSettings) -> tuple[UnetDenoiser, Mapping[str, nn.Module]]:
     """The denoiser with nothing of its U-Net but the adapter free to learn, and what learns by the denoiser's loss."""
+    if denoiser.image_encoder is None and not settings.fresh:
+        raise UserError(f"{settings.model}: has no style adapter to go on with; --set fresh=true begins one")
     if settings.fresh:
         torch.manual_seed(settings.loop.seed)
         encoder = build_image_encoder(UnetSettings(context=denoiser.unet.config.cross_attention_dim))
@@ -78,3 +80,4 @@ def _write(model: Path, target: Path, denoiser: UnetDenoiser) -> None:
     save_adapter(adapter_state(denoiser.unet), target)
     encoder: Any = denoiser.image_encoder
     encoder.half().save_pretrained(target / "image_encoder")
+    style_processor(encoder).save_pretrained(target / "feature_extractor")

@@ -1,11 +1,12 @@
 """The denoiser stage: a network and all that tells it things together, from scratch, on latents."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, SerializeAsAny, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, SerializeAsAny, field_validator, model_validator
 
 from fpsynth.console import Console
 from fpsynth.diffusion.codec import load_codec
@@ -47,7 +48,10 @@ class DenoiserSettings(BaseModel):
 
     stage: Literal["denoiser"]
     bank: Path | BankSettings = Field(default_factory=BankSettings)
-    autoencoder: Path = Field(description="folder of a diffusers AutoencoderKL: its encoder gives the latents")
+    autoencoder: Path | None = Field(
+        description="folder of a diffusers AutoencoderKL: its encoder gives the latents; null: that of `start`, with "
+        "its network and schedule as they are"
+    )
     start: Path | None = Field(default=None, description="a model of this network to begin with; null: random weights")
     network: Annotated[SerializeAsAny[BaseModel], kind_of(networks)] = UnetSettings()
     planes: tuple[str, ...] = PLANES
@@ -65,6 +69,15 @@ class DenoiserSettings(BaseModel):
                 if width % network.heads:
                     raise ValueError(f"heads: {network.heads} do not divide a width of {width}")
         return network
+
+    @model_validator(mode="after")
+    def _of_start(self) -> "DenoiserSettings":
+        if self.autoencoder is None:
+            if self.start is None:
+                raise ValueError("autoencoder: null takes that of `start`, which names no model")
+            if said := sorted(self.model_fields_set & {"network", "prediction", "schedule"}):
+                raise ValueError(f"{said[0]}: is that of `start` where autoencoder is null")
+        return self
 
 
 def run_denoiser(settings: DenoiserSettings, bank: Bank, out: Path, device: str, console: Console) -> None:
@@ -87,7 +100,7 @@ def begun_model(settings: DenoiserSettings) -> Model:
     model = new_model(settings)
     for side in settings.crops.sizes:
         check_grid(side, model.multiple)
-    if settings.start is not None:
+    if settings.autoencoder is not None and settings.start is not None:
         _begin_with(model.denoiser, settings.start)
     return model
 
@@ -103,7 +116,12 @@ def _begin_with(denoiser: Denoiser, start: Path) -> None:
 
 
 def new_model(settings: DenoiserSettings) -> Model:
-    """Untrained, on the latents of a trained codec."""
+    """Untrained, on the latents of a trained codec; or the start itself, with what it lacks to be told the planes."""
+    if settings.autoencoder is None:
+        assert settings.start is not None, "the settings are checked for it"
+        torch.manual_seed(settings.loop.seed)
+        given = load_model(settings.start, "cpu", dtype=torch.float32, begin=settings.planes)
+        return replace(given, finisher=None)
     codec = load_codec(settings.autoencoder, "cpu", torch.float32)
     network: Any = settings.network
     return Model(

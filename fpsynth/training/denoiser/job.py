@@ -33,7 +33,7 @@ class DenoiserJob:
         self.learners = (Learner(modules=learning, loss=self.loss), *beside)
 
     def loss(self, step: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Mapping[str, float]]:
-        """Multiscale mean square of the error, and the error by the amount of noise."""
+        """Mean square of the error, multiscale where latents tell what is slow; and the error by amount of noise."""
         batch, noise, generator = self._lessons.draw(step)
         schedule = self._lessons.schedule
         t = stratified_times(generator, len(noise), schedule.steps)
@@ -41,7 +41,8 @@ class DenoiserJob:
         output = ask(self._denoiser, self._denoiser.tell(batch.conditions), z.to(device), t.to(device))
         error = schedule.as_velocity(output - target.to(device), t.to(device))
         each = error.detach().square().mean((1, 2, 3))
-        return multiscale(error), by_time(each.cpu(), t, schedule.steps)
+        loss = multiscale(error) if self._lessons.slow else error.square().mean()
+        return loss, by_time(each.cpu(), t, schedule.steps)
 
     def grid(self) -> Tensor | None:
         """Pictures, where there is a preview."""

@@ -17,7 +17,10 @@ from fpsynth.training.loop import LoopSettings, Place, step_generator
 
 @dataclass(frozen=True, kw_only=True)
 class Lessons:
-    """Where batches come from: a bank of latents, what is cut off and left out of it, and the planes that are shown."""
+    """Where batches come from: a bank of latents, what is cut off and left out of it, and the planes that are shown.
+
+    slow: whether the latents' first channel is the mean of its cell.
+    """
 
     source: LatentBank
     schedule: Schedule
@@ -25,6 +28,7 @@ class Lessons:
     crops: CropSettings
     drop: DropSettings
     planes: tuple[str, ...]
+    slow: bool = True
 
     def draw(self, step: int) -> tuple[Batch, Tensor, torch.Generator]:
         """The batch of a step, noise for its latents, and the step's generator for what else is drawn."""
@@ -46,16 +50,21 @@ class Taught(Protocol):
 
 
 def lessons_for(model: Model, settings: Taught, bank: Bank, device: str, say: Say) -> Lessons:
-    """The lessons of a model from a bank, which is encoded for it. Raises UserError for crops that do not suit it."""
+    """The lessons of a model from a bank, which is encoded for it; of style where it sees any.
+
+    Raises UserError for crops that do not suit it.
+    """
     for side in settings.crops.sizes:
         check_grid(side, model.multiple)
+    seeing = "image_encoder" in model.denoiser.parts
     return Lessons(
         source=encode_bank(bank, model.codec, device, say),
         schedule=model.schedule,
         loop=settings.loop,
         crops=settings.crops,
-        drop=settings.drop,
+        drop=settings.drop if seeing else settings.drop.model_copy(update={"style": 1.0}),
         planes=model.denoiser.planes,
+        slow=model.codec.quick,
     )
 
 

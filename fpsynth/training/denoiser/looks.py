@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fpsynth.diffusion.denoiser.unet.adapter import embeds_of
 from fpsynth.training.batches import shown
 from fpsynth.training.contrastive import contrastive
 from fpsynth.training.data import Images
@@ -45,7 +46,7 @@ class Looks:
         index = first + [self.images.partner(i, generator) for i in first]
         mirrored = (torch.rand(len(index), generator=generator) < 0.5).tolist()
         pixels = torch.stack([shown(self.images, i, m) for i, m in zip(index, mirrored, strict=True)])
-        vectors = F.normalize(self.encoder(pixels.to(device, dtype)).image_embeds.float(), dim=1)
+        vectors = F.normalize(embeds_of(self.encoder, pixels.to(device, dtype)).float(), dim=1)
         loss, right = contrastive(vectors, self._devices(index, device), TEMPERATURE)
         return loss, {"right": right}
 

@@ -5,10 +5,15 @@ The projection's two biases stay 0, so the zero embedding gives zero tokens, and
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
+from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
+
+from fpsynth.conditioning.style import STYLE_SIZE
 
 TOKENS = 4
 """Tokens that a style image becomes; diffusers takes no other number in this form of the adapter."""
@@ -36,10 +41,28 @@ def attach(unet: UNet2DConditionModel, embedding: int) -> None:
 
 
 def fix_biases(unet: UNet2DConditionModel) -> None:
-    """Keep the two biases of a loaded adapter's projection as they are."""
+    """Keep the two biases of a loaded adapter's projection as they are, if there is one."""
+    if unet.encoder_hid_proj is None:
+        return
     layer = unet.encoder_hid_proj.image_projection_layers[0]
     for bias in (layer.image_embeds.bias, layer.norm.bias):
         bias.requires_grad_(False)
+
+
+def embeds_of(encoder: Any, pixels: Tensor) -> Tensor:
+    """What an image encoder says (B, D) of style images (B, 3, 128, 128) in [-1, 1].
+
+    One of another size is CLIP's own: it gets them enlarged, and normalised as CLIP's pictures are.
+    """
+    side = int(encoder.config.image_size)
+    if side != STYLE_SIZE:
+        mean, deviation = (
+            torch.tensor(x).to(pixels.device)[:, None, None] for x in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD)
+        )
+        larger = F.interpolate(pixels.float(), (side, side), mode="bicubic", antialias=True, align_corners=False)
+        pixels = ((larger / 2 + 0.5 - mean) / deviation).to(pixels.dtype)
+    embeds: Tensor = encoder(pixels).image_embeds
+    return embeds
 
 
 def _cross_attentions(unet: UNet2DConditionModel) -> list[str]:

@@ -45,14 +45,15 @@ class UnetSettings(BaseModel):
         From scratch there is nothing that the ControlNet could spoil, so its outputs need not begin at zero.
         """
         torch.manual_seed(seed)
-        denoiser = UnetDenoiser(**build_parts(self, channels, factor, planes), planes=tuple(planes))
+        parts = build_parts(self, channels, factor, planes)
+        denoiser = UnetDenoiser(**parts, planes=tuple(planes))
         for conv in control_outputs(denoiser.controlnet):
             nn.init.normal_(conv.weight, std=self.control_start)
         gather_cells(denoiser.controlnet.controlnet_cond_embedding)
         if self.highway and not open_highway(denoiser.unet):
             text = f"network.highway: the first level must be wider for {channels} latent channels, and not attend"
             raise UserError(text)
-        attach(denoiser.unet, denoiser.image_encoder.config.projection_dim)  # last: what is registered undoes it
+        attach(denoiser.unet, parts["image_encoder"].config.projection_dim)  # last: what is registered undoes it
         return denoiser
 
 

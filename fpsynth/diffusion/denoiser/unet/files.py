@@ -23,6 +23,8 @@ from fpsynth.errors import UserError
 
 ADAPTER = Path("ip_adapter") / "ip_adapter.safetensors"
 STUDENT_LORA = "pytorch_lora_weights.safetensors"
+LOCAL: Mapping[str, Any] = {"local_files_only": True, "use_safetensors": True}
+"""How parts are read: from the directory, and from safetensors alone."""
 INDEX: Mapping[str, Any] = {
     "_class_name": "StableDiffusionControlNetPipeline",
     "controlnet": ["diffusers", "ControlNetModel"],
@@ -38,14 +40,18 @@ INDEX: Mapping[str, Any] = {
 
 
 def save_parts(folder: Path, parts: Mapping[str, Any], tokenizer: CLIPTokenizer) -> Mapping[str, Any]:
-    """Write a UnetDenoiser's parts in fp16; returns INDEX. The stock pipeline wants the U-Net without the adapter."""
+    """Write a UnetDenoiser's parts in fp16; returns INDEX, as far as there are such parts.
+
+    The stock pipeline wants the U-Net without the adapter.
+    """
     tokenizer.save_pretrained(folder / "tokenizer")
-    style_processor().save_pretrained(folder / "feature_extractor")
-    save_adapter(adapter_state(parts["network"]), folder)
+    if encoder := parts.get("image_encoder"):
+        style_processor(encoder).save_pretrained(folder / "feature_extractor")
+        save_adapter(adapter_state(parts["network"]), folder)
     plain = {"unet": plain_unet(parts["network"]), **{name: part for name, part in parts.items() if name != "network"}}
     for name, part in plain.items():
         part.to(torch.float16).save_pretrained(folder / name, max_shard_size=SHARD)
-    return INDEX
+    return INDEX if encoder else {**INDEX, "image_encoder": [None, None], "feature_extractor": [None, None]}
 
 
 def save_adapter(adapter: Mapping[str, Tensor], folder: Path) -> None:
@@ -70,7 +76,7 @@ def take_student(unet: UNet2DConditionModel, folder: Path) -> None:
     """Go on from what save_student wrote. Raises UserError where it is of another shape, DamagedFile for no weights."""
     try:
         if not hasattr(unet, "peft_config"):
-            given = UNet2DConditionModel.from_pretrained(folder / "unet", dtype=unet.dtype, local_files_only=True)
+            given = UNet2DConditionModel.from_pretrained(folder / "unet", dtype=unet.dtype, **LOCAL)
             unet.load_state_dict({**unet.state_dict(), **given.state_dict()})
             return
         from fpsynth.diffusion.denoiser.unet.lora import take_lora
@@ -80,10 +86,12 @@ def take_student(unet: UNet2DConditionModel, folder: Path) -> None:
         raise UserError(f"{folder}: no student of this shape ({str(error).splitlines()[0]})") from None
 
 
-def style_processor() -> Any:
-    """What turns a style image into the image encoder's input in the stock pipeline."""
+def style_processor(encoder: Any) -> Any:
+    """What turns a style image into the image encoder's input in the stock pipeline; see adapter.embeds_of."""
     from transformers import CLIPImageProcessorPil  # slow to import, and only needed here
 
+    if (side := int(encoder.config.image_size)) != STYLE_SIZE:
+        return CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
     size = {"height": STYLE_SIZE, "width": STYLE_SIZE}
     return CLIPImageProcessorPil(
         size={"shortest_edge": STYLE_SIZE}, crop_size=size, resample=2, image_mean=[0.5] * 3, image_std=[0.5] * 3

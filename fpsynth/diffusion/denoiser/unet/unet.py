@@ -14,7 +14,7 @@ from transformers import CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjec
 from fpsynth.conditioning.conditions import Conditions
 from fpsynth.diffusion.denoiser.protocol import Told
 from fpsynth.diffusion.denoiser.unet import files
-from fpsynth.diffusion.denoiser.unet.adapter import is_adapter
+from fpsynth.diffusion.denoiser.unet.adapter import embeds_of, is_adapter
 
 Residuals = tuple[list[Tensor], Tensor]
 """What the ControlNet adds to the U-Net's skips and to its middle."""
@@ -22,13 +22,13 @@ Residuals = tuple[list[Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class UnetDenoiser:
-    """The U-Net carries an IP-Adapter."""
+    """image_encoder: for the IP-Adapter that the U-Net carries; None where it carries none, and hears of no style."""
 
     unet: UNet2DConditionModel
     controlnet: ControlNetModel
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
-    image_encoder: CLIPVisionModelWithProjection
+    image_encoder: CLIPVisionModelWithProjection | None = None
     planes: tuple[str, ...]
 
     @property
@@ -56,12 +56,8 @@ class UnetDenoiser:
     @property
     def parts(self) -> Mapping[str, nn.Module]:
         """All that can learn."""
-        return {
-            "network": self.unet,
-            "controlnet": self.controlnet,
-            "text_encoder": self.text_encoder,
-            "image_encoder": self.image_encoder,
-        }
+        seeing = {} if self.image_encoder is None else {"image_encoder": self.image_encoder}
+        return {"network": self.unet, "controlnet": self.controlnet, "text_encoder": self.text_encoder, **seeing}
 
     def tell(self, conditions: Conditions) -> Told:
         """Encode words and style images."""
@@ -84,14 +80,16 @@ class UnetDenoiser:
     def _style(self, style: Tensor, styled: Tensor) -> Tensor:
         """(B, n, D), without gradients. Each image is encoded alone, as in any other batch; in training all at once."""
         count, each = style.shape[:2]
+        if self.image_encoder is None:
+            return torch.zeros(count, each, 0, device=self.device, dtype=self.dtype)
         pixels, together = style.flatten(0, 1).to(self.device, self.dtype), torch.is_grad_enabled()
         with torch.no_grad():
             if together:
-                embeds = self.image_encoder(pixels).image_embeds * styled.flatten().to(pixels)[:, None]
+                embeds = embeds_of(self.image_encoder, pixels) * styled.flatten().to(pixels)[:, None]
             else:
                 embeds = pixels.new_zeros(len(pixels), self.image_encoder.config.projection_dim)
                 for row in styled.flatten().nonzero()[:, 0].tolist():
-                    embeds[row] = self.image_encoder(pixels[row : row + 1]).image_embeds[0]
+                    embeds[row] = embeds_of(self.image_encoder, pixels[row : row + 1])[0]
         tokens: Tensor = embeds.view(count, each, -1)
         return tokens
 
