@@ -54,6 +54,7 @@ def error(folder, bank):
     return float((ask(model.denoiser, model.denoiser.tell(batch.conditions), z, t) - noise).square().mean())
 
 
+@pytest.mark.slow
 def test_adapt_teaches_it_the_word(stock, prints, home, bank, tmp_path):
     steps = ("loop.steps=40", "loop.batch=4", "loop.ema=0.5", "rank=8", "finisher=null")
     given = (f"data={prints}", f"model={stock}", f"bank={home / 'bank'}", *SMALL, *steps)
