@@ -42,7 +42,7 @@ def _strengths(picture: Tensor, flow: Tensor) -> list[Tensor]:
     for scale in range(SCALES):
         side = 2**scale
         dx, dy = _slopes(F.avg_pool2d(picture, side))
-        cosine, sine = F.avg_pool2d(flow, side).split(1, 1)
+        cosine, sine = F.avg_pool2d(flow, side).chunk(2, 1)
         angle = torch.atan2(sine, cosine) / 2
         c, s = torch.cos(angle), torch.sin(angle)
         energies = [F.avg_pool2d(slope.square(), WINDOW // side) for slope in (c * dx + s * dy, c * dy - s * dx)]
