@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from fpsynth.diffusion.model import load_model
 from fpsynth.errors import UserError
@@ -89,7 +90,8 @@ def test_the_bank_of_the_recipe_is_the_one_that_the_other_recipes_look_for():
 
 
 def test_every_stage_has_a_recipe():
-    assert {path.stem for path in (RECIPES / "train").glob("*.yaml")} == set(STAGES)
+    recipes = (RECIPES / "train").glob("*.yaml")
+    assert {yaml.safe_load(path.read_text(encoding="utf-8"))["stage"] for path in recipes} == set(STAGES)
 
 
 @pytest.mark.parametrize(
