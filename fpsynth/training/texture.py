@@ -32,7 +32,7 @@ def unlike(picture: Tensor, other: Tensor, ridges: Tensor) -> Tensor:
 def flow_of(ridges: Tensor) -> Tensor:
     """Cosine and sine (B, 2, H, W) of twice the angle at which ridges run, as strong as their slopes (the structure
     tensor of Bigun & Granlund, 1987)."""
-    dx, dy = _slopes(ridges)
+    dy, dx = torch.gradient(ridges, dim=(2, 3))
     return F.avg_pool2d(torch.cat([dy * dy - dx * dx, -2 * dx * dy], 1), FLOW, 1, FLOW // 2)
 
 
@@ -41,18 +41,10 @@ def _strengths(picture: Tensor, flow: Tensor) -> list[Tensor]:
     strengths = []
     for scale in range(SCALES):
         side = 2**scale
-        dx, dy = _slopes(F.avg_pool2d(picture, side))
+        dy, dx = torch.gradient(F.avg_pool2d(picture, side), dim=(2, 3))
         cosine, sine = F.avg_pool2d(flow, side).chunk(2, 1)
         angle = torch.atan2(sine, cosine) / 2
         c, s = torch.cos(angle), torch.sin(angle)
         energies = [F.avg_pool2d(slope.square(), WINDOW // side) for slope in (c * dx + s * dy, c * dy - s * dx)]
         strengths += [(energy + FLOOR).sqrt() for energy in energies]
     return strengths
-
-
-def _slopes(picture: Tensor) -> tuple[Tensor, Tensor]:
-    """Differences between a pixel's neighbours by column and by row (B, 1, H, W), halved; at the rim of its own."""
-    padded = F.pad(picture, (1, 1, 1, 1), mode="replicate")
-    dx = (padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]) / 2
-    dy = (padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]) / 2
-    return dx, dy

@@ -158,7 +158,7 @@ PLANTED = {
 }
 
 
-NEAR = {"sensor": 0.1, "acquisition": 0.1, "quality": 0.3, "skin": 0.35}
+NEAR = {"sensor": 0.1, "acquisition": 0.1, "quality": 0.3, "skin": 0.25}
 """Quality and skin are read rightly in half of the renders only, normal skin in 43 of 100; and the reader has learnt
 from rougher valleys than skin has now, so that poor prints look better to it than they were meant."""
 

@@ -1,5 +1,6 @@
 """The finisher stage: what it is shown, what it mends, and that a run which was cut ends as any other."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from fpsynth.training.critic import Critic, Eye, Trial
 from fpsynth.training.denoiser.denoiser import new_model, trained_on
 from fpsynth.training.finisher import Artist, FinisherSettings, run_finisher
 from fpsynth.training.finisher.drawn import Drawing, is_paired
-from fpsynth.training.finisher.finisher import Crops, FinisherJob
+from fpsynth.training.finisher.finisher import Crops, FinisherJob, ridge_of
 from fpsynth.training.loop import fit
 from tests.diffusion.test_sample import request
 from tests.training.test_adapt import adapted, line_scan
@@ -65,8 +66,25 @@ def test_a_run_that_was_cut_ends_with_the_same_weights(bank, pixel_model, tmp_pa
 
 def test_what_is_weighed_goes_from_end_to_end(pixel_model):
     """By equal factors: half way at the geometric mean."""
-    job = FinisherJob(Finisher(Shape(1, 4)), Trial(Critic(1, 4)), None, settings_of(pixel_model, loop(100)), 0)
+    job = FinisherJob(Finisher(Shape(1, 4)), Trial(Critic(1, 4)), None, settings_of(pixel_model, loop(100)))
     assert [job.weight(step, (10.0, 0.1)) for step in (0, 50, 100)] == pytest.approx([10, 1, 0.1])
+
+
+def test_texture_is_weighed_where_the_recipe_says(bank, pixel_model, tmp_path):
+    for weight in (0.0, 5.0):
+        settings = settings_of(pixel_model, loop(2, log_every=1), alone=0, texture=weight)
+        run_finisher(settings, bank, tmp_path / str(weight), "cpu", QUIET)
+    runs = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("0.0", "5.0")]
+    without, weighed = (json.loads(lines[0]) for lines in runs)
+    assert weighed["loss"] == pytest.approx(without["loss"] + 5 * weighed["texture"], rel=1e-3)
+    assert weighed["texture"] > 0 and "texture" not in without
+
+
+def test_texture_needs_the_ridges(pixel_model):
+    assert ridge_of(settings_of(pixel_model, loop(1), texture=1.0), ("contact", "ridge")) == 1
+    assert ridge_of(settings_of(pixel_model, loop(1)), ("contact",)) == 0
+    with pytest.raises(UserError, match="texture: needs the plane `ridge`"):
+        ridge_of(settings_of(pixel_model, loop(1), texture=1.0), ("contact",))
 
 
 def test_a_new_finisher_is_shown_specks_where_the_recipe_says(bank, pixel_model, tmp_path):
@@ -160,7 +178,7 @@ def test_it_mends_lines_and_draws_grain(eye, tmp_path):
     settings = settings_of(None, loop(150, batch=8, learning_rate=3e-3), penalty=(0.02, 0.002), alone=0)
     torch.manual_seed(0)
     finisher = Finisher(Shape(planes=1, code=1, widths=(8, 16)))
-    job = FinisherJob(finisher, Trial(Critic(1, 1, eye)), Hatched(), settings, 0)
+    job = FinisherJob(finisher, Trial(Critic(1, 1, eye)), Hatched(), settings)
     fit(job, settings.loop, tmp_path, "cpu", QUIET)
     crops = Hatched().crops([900, 901], [0, 0], [0, 0], 64)
     with torch.no_grad():

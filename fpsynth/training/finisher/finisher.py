@@ -133,13 +133,13 @@ class Pictures:
 
 @dataclass
 class FinisherJob:
-    """Finisher and critic, at the same crops. ridge: which of their planes holds the ridges."""
+    """Finisher and critic, at the same crops. ridge: which of their planes holds the ridges, for texture."""
 
     finisher: Finisher
     trial: Trial
     pictures: Pictures
     settings: FinisherSettings
-    ridge: int
+    ridge: int = 0
     shown: Shown | None = field(default=None, init=False)
     """Of the present step: the critic learns from the very pictures that the finisher was judged by."""
 
@@ -160,11 +160,13 @@ class FinisherJob:
         self.shown = shown.still()
         verdict = self.trial.seen_through(shown)
         away = ((finished - crops.real).abs().mean((1, 2, 3)) * crops.paired).sum() / crops.paired.sum().clamp_min(1)
-        texture = unlike(finished, crops.real, crops.planes[:, [self.ridge]])
-        figures = {"verdict": float(verdict.detach()), "away": float(away.detach()), "texture": float(texture.detach())}
+        figures = {"verdict": float(verdict.detach()), "away": float(away.detach())}
+        if self.settings.texture:
+            texture = unlike(finished, crops.real, crops.planes[:, [self.ridge]])
+            figures["texture"] = float(texture.detach())
+            verdict = verdict + self.settings.texture * texture
         say = float(step >= self.settings.alone)
-        loss = say * (verdict + self.settings.texture * texture) + self.weight(step, self.settings.near) * away
-        return loss, figures
+        return say * verdict + self.weight(step, self.settings.near) * away, figures
 
     def weight(self, step: int, ends: tuple[float, float]) -> float:
         """A weight that changes by equal factors from the first step to the last."""
@@ -211,11 +213,10 @@ def run_finisher(settings: FinisherSettings, bank: Bank, out: Path, device: str,
 def teach(settings: FinisherSettings, base: Path, artist: Artist, out: Path, console: Console) -> Finisher:
     """A finisher for what the artist draws: of the model in the folder `base`, on whose device it learns.
 
-    Raises UserError for a model whose noise is not on pixels, or that is not told the ridges.
+    Raises UserError for a model whose noise is not on pixels, or that is not told the ridges that texture asks for.
     """
     model = artist.model
-    if RIDGE not in model.denoiser.planes:
-        raise UserError(f"{base}: is not told the plane `{RIDGE}`, by which a finisher's pictures are judged")
+    ridge = ridge_of(settings, model.denoiser.planes)
     check_grid(settings.side, model.multiple, "side")
     if model.codec.grain > 1:
         raise UserError(f"{base}: its noise is not on pixels, and a finisher is shown that")
@@ -227,9 +228,18 @@ def teach(settings: FinisherSettings, base: Path, artist: Artist, out: Path, con
     torch.manual_seed(settings.loop.seed)
     finisher = Finisher(Shape(planes, code, columns=True, specks=settings.specks)) if settings.fresh else _own(base)
     trial = Trial(Critic(planes, code, Eye(settings.depth, settings.heads)))
-    job = FinisherJob(finisher, trial, pictures, settings, model.denoiser.planes.index(RIDGE))
+    job = FinisherJob(finisher, trial, pictures, settings, ridge)
     fit(job, settings.loop, out, str(model.denoiser.device), console)
     return finisher
+
+
+def ridge_of(settings: FinisherSettings, planes: tuple[str, ...]) -> int:
+    """Which of a model's planes holds the ridges. Raises UserError where none does and texture is weighed."""
+    if RIDGE in planes:
+        return planes.index(RIDGE)
+    if settings.texture:
+        raise UserError(f"texture: needs the plane `{RIDGE}`, and the model is told {', '.join(planes)}")
+    return 0
 
 
 def _own(base: Path) -> Finisher:
