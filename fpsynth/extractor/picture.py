@@ -139,6 +139,7 @@ def sketched(
         moisture=nothing,
         wear=nothing,
         asperities=torch.from_numpy(asperities),
+        droplets=nothing,
         flow=torch.stack([x, y], -1).float(),
         master=(height, width),
         minutiae=minutiae,

@@ -47,6 +47,11 @@ class Draws:
         own = min(self.variation, 1.0)
         return math.sqrt(1 - own**2), own
 
+    @property
+    def chance(self) -> np.random.Generator:
+        """For what is either there or not, and cannot be mixed: the capture's own, at variation 0 the habit's."""
+        return self.own if self.variation > 0 else self.habit
+
     def _mixed(self, habit: Array, own: Array) -> Array:
         return self.shares[0] * habit + self.shares[1] * own
 

@@ -85,11 +85,11 @@ def mottle(chance: Chance, like: Tensor, scale: float) -> Tensor:
 def specks(chance: Chance, like: Tensor, counts: Sequence[int], sigma: float) -> Tensor:
     """Spots of `sigma` pixels at random places, about 1 high; `counts` of them in each image."""
     height, width = like.shape[1:]
-    planes = torch.zeros(like.shape)
+    planes = np.zeros(like.shape, np.float32)
     for plane, rng, count in zip(planes, chance, counts, strict=True):
         y, x = rng.integers(0, height, count), rng.integers(0, width, count)
-        plane[torch.from_numpy(y), torch.from_numpy(x)] = torch.from_numpy(rng.gamma(2.0, 0.5, count)).float()
-    return blur(planes.to(like.device), sigma) * (2 * math.pi * sigma**2)
+        plane[y, x] = rng.gamma(2.0, 0.5, count)  # of two in one place the last, which torch's threads do not promise
+    return blur(torch.from_numpy(planes).to(like.device), sigma) * (2 * math.pi * sigma**2)
 
 
 def axes(like: Tensor) -> tuple[Tensor, Tensor]:

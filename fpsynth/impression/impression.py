@@ -13,6 +13,7 @@ from fpsynth.finger.fields import column
 from fpsynth.impression.asperities import Skin, asperities, load_of
 from fpsynth.impression.contact import CREASE_MM, Outline, depth_field, draw_outline, touch
 from fpsynth.impression.draws import Array, Draws, draws_for
+from fpsynth.impression.droplets import SHOWN, droplets
 from fpsynth.impression.load import (
     CONDITIONS,
     draw_moisture,
@@ -25,17 +26,21 @@ from fpsynth.impression.load import (
 from fpsynth.impression.material import MATERIALS, cast, moulded
 from fpsynth.impression.pose import draw_pose
 from fpsynth.impression.skin import SkinMap, draw_distortion
+from fpsynth.impression.sweep import SWEPT, swept
 from fpsynth.impression.truth import Planes, move_minutiae, move_singular
 from fpsynth.minutiae import Minutia, SingularPoint
 from fpsynth.slots import Words
 
-SAID = ("acquisition", "quality", "skin", "pressure", "material")
+SAID = ("acquisition", "quality", "skin", "pressure", "material", "sensor")
 """Slots whose words a capture follows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CaptureSettings:
-    """What the recipe asks of a capture. variation scales every difference between captures; 0: all the same."""
+    """What the recipe asks of a capture. variation scales every difference between captures; 0: all the same.
+
+    sensor: what the finger is put on, where that matters to the skin: it is swept, or droplets are seen.
+    """
 
     width: int = 512
     height: int = 512
@@ -46,6 +51,7 @@ class CaptureSettings:
     pressure: str | None = None
     variation: float = 1.0
     material: str = "live"
+    sensor: str | None = None
 
     @classmethod
     def saying(cls, words: Words, width: int, height: int, ppi: int, variation: float = 1.0) -> "CaptureSettings":
@@ -70,6 +76,7 @@ class Impression:
     singular    image pixels, only those in contact
     roughness   of the ridges, 1 being usual
     asperities  the skin's unevenness; to be added to the ridges, scaled by roughness and more
+    droplets    [0, 1], sweat left beside the contact and between ridges, where the sensor sees it
     parameters  what was drawn (placement in mm, rotation in degrees, pressure...), for the dataset row
     """
 
@@ -81,6 +88,7 @@ class Impression:
     moisture: Tensor
     wear: Tensor
     asperities: Tensor
+    droplets: Tensor
     flow: Tensor
     master: tuple[int, int]
     minutiae: tuple[Minutia, ...]
@@ -90,6 +98,8 @@ class Impression:
 
 
 RIDGES_AND_LOAD = ("ridges", "pressure", "moisture")
+DISPLACED = ("ridges", "detail", "asperities")
+"""What a sweep displaces; all else is smooth."""
 COARSE = 8
 """Image pixels between the points at which smooth fields are computed (linear between them: map error < 0.05 px)."""
 
@@ -134,6 +144,8 @@ def capture_all(
         one.update(moulded(one, held, MATERIALS[asked.material], own, touched.skin.pixel_mm))
     uneven = _uneven(draws, touches, each, settings[0].ppi)
     each = [{**one, "asperities": plane} for one, plane in zip(each, uneven, strict=True)]
+    for one, asked, own in zip(each, settings, draws, strict=True):
+        one.update(_by_sensor(one, asked, own))
     rows = zip(fingers, settings, touches, each, strict=True)
     return [_impression(f, s, touched, own) for f, s, touched, own in rows]
 
@@ -145,6 +157,18 @@ def _uneven(
     ridges, pressure, moisture = (torch.stack([one[name] for one in each]) for name in RIDGES_AND_LOAD)
     roughness = column([touched.roughness for touched in touches], ridges.device)
     return asperities(draws, Skin(ridges, load_of(pressure, moisture), roughness, ppi))
+
+
+def _by_sensor(planes: Mapping[str, Tensor], settings: CaptureSettings, draws: Draws) -> dict[str, Tensor]:
+    """The planes of a capture that follow from what the finger is put on."""
+    changed = {"droplets": torch.zeros_like(planes["contact"])}
+    if settings.sensor in SHOWN:
+        load = load_of(planes["pressure"], planes["moisture"])
+        changed["droplets"] = droplets(planes["contact"], load, draws, settings.ppi)
+    if settings.sensor in SWEPT:
+        moved = swept(torch.stack([planes[name] for name in DISPLACED]), draws, settings.ppi)
+        changed |= dict(zip(DISPLACED, moved, strict=True))
+    return changed
 
 
 def _impression(finger: Master, settings: CaptureSettings, touched: _Touch, planes: Mapping[str, Tensor]) -> Impression:

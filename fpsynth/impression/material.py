@@ -141,7 +141,7 @@ def _rim(depth: Tensor, material: Material, draws: Draws, pixel_mm: float) -> Te
 
 def _sound(like: Tensor, material: Material, draws: Draws, pixel_mm: float) -> Tensor:
     """[0, 1]: 0 in bubbles, 1 elsewhere."""
-    rng = draws.own if draws.variation > 0 else draws.habit
+    rng = draws.chance
     height, width = like.shape
     count = int(rng.poisson(material.bubbles * height * width * (pixel_mm / 10) ** 2))
     sound = torch.ones(height, width)

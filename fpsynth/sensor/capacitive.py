@@ -1,13 +1,13 @@
 """Capacitive sensor: an array of cells on silicon, read column by column.
 
 What makes its look: a mid-grey field with a fixed pattern of columns and bright sides, ridges that saturate dark,
-grain in every cell, sweat that bridges valleys in blots, and droplets outside the contact.
+grain in every cell, and droplets of sweat around the contact (fpsynth/impression/droplets.py).
 """
 
 from torch import Tensor
 
 from fpsynth.impression.chance import Chance
-from fpsynth.impression.fields import axes, blur, broad_blur, grain, line_noise, mottle, specks, white
+from fpsynth.impression.fields import axes, blur, broad_blur, grain, line_noise, mottle, white
 from fpsynth.sensor.device import Devices, Ranges
 from fpsynth.sensor.kind import Kind
 from fpsynth.sensor.touch import Touch
@@ -24,22 +24,16 @@ RANGES: Ranges = {
     "columns": (1.5, 4),
     "sides": (8, 30),
     "shade": (3, 9),
-    "droplets": (1, 8),
     "valley": (0.1, 0.28),
     "grain": (0.18, 0.45),
 }
-
-HALO = 26.0
-"""Pixels over which droplets thin out around the contact."""
 
 
 def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
     """Grey levels (B, height, width), not yet clipped."""
     p = devices.parameters
     near = broad_blur(touch.contact, 14)
-    wet = _droplets(touch, near, devices.values("droplets"), chance)
     skin = blur(touch.area, devices.values("blur")) * (1 - p["grain"] * grain(chance, near, 0.8).clamp(0, 2))
-    skin = (skin + (1 - skin) * 0.8 * wet).clamp(0, 1)
     back = field_pattern(touch.area, devices)
     haze = p["valley"] * near * (0.7 + touch.load).clamp(0.2, 1.6)
     grey = back - (back - p["dark"]) * (skin + (1 - skin) * haze.clamp(0, 0.7))
@@ -55,15 +49,6 @@ def field_pattern(like: Tensor, devices: Devices) -> Tensor:
     middle = fixed.uniform(-0.2, 0.2)
     sides = p["sides"] * ((x - middle) ** 2 + 0.25 * y**2 - 0.4)
     return p["back"] + sides + p["columns"] * columns[:, None, :] + p["shade"] * mottle(fixed, like, 110)
-
-
-def _droplets(touch: Touch, near: Tensor, amounts: list[float], chance: Chance) -> Tensor:
-    """Sweat in [0, 1] left just outside the contact, and between ridges where the load is high."""
-    counts = [int(0.0035 * amount * near[0].numel()) for amount in amounts]
-    spots = specks(chance, near, counts, 0.75).clamp(0, 1)
-    halo = broad_blur(touch.contact, HALO) * (1 - touch.contact)
-    where = (2.2 * halo).clamp(0, 1) ** 1.5 + touch.contact * (0.15 + 1.5 * touch.load).clamp(0, 1)
-    return spots * where * (0.6 + 0.6 * mottle(chance, near, 40)).clamp(0, 1.3)
 
 
 KIND = Kind(RANGES, expose)

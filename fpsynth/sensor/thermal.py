@@ -2,13 +2,12 @@
 
 A cell answers to a change of temperature, which dies away: an image is the contact less its surroundings, so ridges are
 black, valleys white, the finger's tip wears a white halo and its sides a black one. Also: the stitched strip's wavering
-left and right borders, rows that jitter, patches of skin that stuck and slipped under the line, streaks from single
-cells, both ends of the scale saturated.
+left and right borders, streaks from single cells, both ends of the scale saturated. What a sweep does to the skin is in
+fpsynth/impression/sweep.py.
 """
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from fpsynth.impression.chance import Chance
@@ -32,20 +31,14 @@ RANGES: Ranges = {
     "noise": (0.6, 2.6),
     "weave": (2, 6),
     "streaks": (0, 14),
-    "jitter": (-0.4, 0.9),
     "margin": (0.0, 0.14),
-    "slips": (0.0, 3.2),
 }
-
-SLIPS, SLIPPING = 32.0, 1.2
-"""Size in pixels of patches that stick and slip; how rare they are, in deviations."""
 
 
 def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
     """Grey levels (B, height, width), not yet clipped."""
     p = devices.parameters
-    area = _slipped(_jittered(touch.area, devices.values("jitter"), chance), p["slips"], chance)
-    area = blur(area, devices.values("blur"))
+    area = blur(touch.area, devices.values("blur"))
     change = area - blur(area, devices.values("reach"))
     inside = broad_blur(touch.contact, 6)
     swing = p["strength"] * (0.35 + 0.65 * inside)
@@ -53,28 +46,6 @@ def expose(touch: Touch, devices: Devices, chance: Chance) -> Tensor:
     grey = grey + 5 * mottle(chance, grey, 90) + _streaks(grey, p["streaks"], chance)
     grey = grey + p["noise"] * white(chance, grey) + p["weave"] * _weave(grey, chance)
     return torch.where(_strip(grey, p["margin"], chance), _saturated(grey, p["white"]), p["back"] + 2.0)
-
-
-def _jittered(area: Tensor, strengths: list[float], chance: Chance) -> Tensor:
-    """Rows displaced by at most one pixel, in runs, as strips are matched to a pixel."""
-    height = area.shape[1]
-    rows = []
-    for strength, rng in zip(strengths, chance, strict=True):
-        runs = np.cumsum(rng.random(height) < 0.12)
-        rows.append((rng.random(height) < strength)[runs % height])
-    moved = torch.cat([area[:, :, 1:], area[:, :, -1:]], 2)
-    return torch.where(torch.from_numpy(np.stack(rows)).to(area.device)[:, :, None], moved, area)
-
-
-def _slipped(area: Tensor, pixels: Tensor, chance: Chance) -> Tensor:
-    """Where skin sticks and slips under the line, bits of it are displaced, by about so many `pixels` (B, 1, 1)."""
-    height, width = area.shape[1:]
-    patches = torch.sigmoid((mottle(chance, area, SLIPS) - SLIPPING) / 0.25)
-    moved = torch.stack([grain(chance, area, 0.7), grain(chance, area, 0.7)], -1) * (pixels * patches)[..., None]
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    where = torch.stack([x, y], -1).to(area.device) + moved
-    span = torch.tensor([width - 1, height - 1], dtype=area.dtype, device=area.device)
-    return F.grid_sample(area[:, None], where * (2 / span) - 1, padding_mode="border", align_corners=True)[:, 0]
 
 
 def _halo(contact: Tensor, tip: Tensor, sides: Tensor) -> Tensor:

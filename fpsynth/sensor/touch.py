@@ -8,7 +8,8 @@ fills the valleys (Adams et al., "Finger pad friction and its role in grip and t
     load    = 0.8 moisture + 0.9 (pressure - 1/2) + bias
     height  = (1 - wear / 2) ridges + shown detail
     raised  = height + (roughness (1 + stiff max(-load, 0)) + worn wear) asperities
-    area    = contact * sigmoid(gain (raised + 0.9 load))
+    skin    = contact * sigmoid(gain (raised + 0.9 load))
+    area    = skin + (1 - skin) * 0.8 droplets
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,10 @@ STIFF = 1.9
 """How many times rougher skin acts per unit of missing load."""
 WORN = 0.3
 """Roughness that wear brings."""
+WET = 0.8
+"""Share of a pixel that a droplet covers."""
+SKIN = ("ridges", "detail", "contact", "pressure", "moisture", "wear", "asperities", "droplets")
+"""Planes of an impression that decide what touches."""
 USUAL: Final[Mapping[str, float]] = {"gain": 3.0, "bias": 0.03, "rough": 0.3, "detail": 1.1}
 """Parameters of a surface in the middle of the sensors that are touched."""
 
@@ -53,11 +58,12 @@ def touch(impressions: Sequence[Impression], parameters: Mapping[str, Tensor | f
 
     Parameters: gain (sharpness), bias (of the load), rough (of the skin), detail (how much of pores and edges shows).
     """
-    rows = [(i.ridges, i.detail, i.contact, i.pressure, i.moisture, i.wear, i.asperities) for i in impressions]
-    ridges, detail, contact, pressure, moisture, wear, rises = (torch.stack(p) for p in zip(*rows, strict=True))
+    rows = [[getattr(impression, name) for name in SKIN] for impression in impressions]
+    ridges, detail, contact, pressure, moisture, wear, rises, wet = (torch.stack(p) for p in zip(*rows, strict=True))
     roughness = column([i.roughness for i in impressions], ridges.device)
     load = load_of(pressure, moisture) + parameters["bias"]
     height = (1 - 0.5 * wear) * ridges + parameters["detail"] * detail
     uneven = (roughness * parameters["rough"] * (1 + STIFF * (-load).clamp_min(0)) + WORN * wear) * rises
     raised = height + uneven + 0.9 * load
-    return Touch(contact * torch.sigmoid(parameters["gain"] * raised), load, height, uneven, contact)
+    skin = contact * torch.sigmoid(parameters["gain"] * raised)
+    return Touch(skin + (1 - skin) * WET * wet, load, height, uneven, contact)

@@ -21,14 +21,14 @@ from fpsynth.sensor import draw_device, render
 from fpsynth.slots import words_of
 
 CASES = (
-    ("arch", 0, "plain", "excellent", "normal", None),
-    ("tented_arch", 1, "rolled", "good", "dry", "light"),
-    ("left_loop", 2, "partial", "fair", "wet", "normal"),
-    ("right_loop", 5, "slap", "poor", "normal", "firm"),
-    ("whorl", 7, "latent", "very poor", "dry", None),
-    ("double_loop", 10, "plain", "good", "wet", None),
+    ("arch", 0, "plain", "excellent", "normal", None, "capacitive"),
+    ("tented_arch", 1, "rolled", "good", "dry", "light", "thermal"),
+    ("left_loop", 2, "partial", "fair", "wet", "normal", "capacitive"),
+    ("right_loop", 5, "slap", "poor", "normal", "firm", "thermal"),
+    ("whorl", 7, "latent", "very poor", "dry", None, "latent"),
+    ("double_loop", 10, "plain", "good", "wet", None, "optical"),
 )
-"""Pattern, position, acquisition, quality, skin and pressure of the six prints that are sampled."""
+"""Pattern, position, acquisition, quality, skin, pressure and sensor of the six prints that are sampled."""
 SIDE, STEP = 320, 20
 """Pixels along a side of a sampled print, and between the pixels that are kept of it."""
 ALIKE = 0.004
@@ -76,10 +76,9 @@ def _fingers() -> list[Master]:
     return [finger for one in grown for finger in one]
 
 
-def _settings(acquisition: str, quality: str, skin: str, pressure: str | None) -> CaptureSettings:
-    return CaptureSettings(
-        width=SIDE, height=SIDE, ppi=500, acquisition=acquisition, quality=quality, skin=skin, pressure=pressure
-    )
+def _settings(acquisition: str, quality: str, skin: str, pressure: str | None, sensor: str) -> CaptureSettings:
+    words = {"acquisition": acquisition, "quality": quality, "skin": skin, "pressure": pressure, "sensor": sensor}
+    return CaptureSettings.saying(words, SIDE, SIDE, 500)
 
 
 def _bytes_of(name: str, fingers: Sequence[Master], prints: Sequence[Impression]) -> bytes:
