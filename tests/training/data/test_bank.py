@@ -39,7 +39,7 @@ def test_a_known_chunk_looks_as_ever():
     columns = render_chunk(BankSettings(images=64), 3, 128, 2).columns
     image = columns["image"].float().reshape(2, 4, 32, 4, 32).mean((2, 4))
     known = [
-        [[88.0, 74.0, 71.1, 78.1], [84.0, 76.9, 76.1, 79.0], [82.7, 74.4, 71.9, 76.7], [74.7, 71.7, 75.2, 78.9]],
+        [[88.8, 74.8, 71.2, 78.3], [85.0, 77.1, 76.5, 79.0], [84.1, 76.2, 72.9, 77.8], [75.7, 72.6, 75.4, 79.9]],
         [
             [112.4, 94.5, 95.6, 102.5],
             [107.9, 104.1, 96.1, 102.7],
@@ -49,7 +49,7 @@ def test_a_known_chunk_looks_as_ever():
     ]
     assert torch.allclose(image, torch.tensor(known), atol=0.2)
     means = torch.stack([columns[name].float().mean((1, 2)) for name in PLANE], 1)
-    assert torch.allclose(means, torch.tensor([[125.2, 255.0, 153.9, 142.9], [126.2, 255.0, 27.4, 70.4]]), atol=0.2)
+    assert torch.allclose(means, torch.tensor([[125.2, 255.0, 153.9, 140.0], [126.2, 255.0, 27.4, 70.4]]), atol=0.2)
 
 
 def words(*of):
