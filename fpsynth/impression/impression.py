@@ -143,8 +143,8 @@ def capture_all(
     for one, held, asked, touched, own in zip(each, depth, settings, touches, draws, strict=True):
         one.update(moulded(one, held, MATERIALS[asked.material], own, touched.skin.pixel_mm))
     uneven = _uneven(draws, touches, each, settings[0].ppi)
-    each = [{**one, "asperities": plane} for one, plane in zip(each, uneven, strict=True)]
-    for one, asked, own in zip(each, settings, draws, strict=True):
+    for one, plane, asked, own in zip(each, uneven, settings, draws, strict=True):
+        one["asperities"] = plane
         one.update(_by_sensor(one, asked, own))
     rows = zip(fingers, settings, touches, each, strict=True)
     return [_impression(f, s, touched, own) for f, s, touched, own in rows]
