@@ -33,7 +33,8 @@ def droplets(contact: Tensor, load: Tensor, draws: Draws, ppi: int) -> Tensor:
     halo = broad_blur(touched, HALO * unit) * (1 - touched)
     often = (2.2 * halo).clamp(0, 1) ** 2 + touched * (0.1 + 0.5 * load).clamp(0, 0.4)
     often = often * (0.6 + 0.6 * mottle(chance, touched, PATCH * unit)).clamp(0, 1.3)
-    density = math.exp(rng.uniform(*map(math.log, DENSITY))) / unit**2
+    least, most = DENSITY
+    density = least * (most / least) ** rng.uniform() / unit**2
     strewn = [_strewn(density * share * often[0], size * unit, rng) for size, share in SIZES]
     return torch.stack(strewn).sum(0).clamp(0, 1)
 
